@@ -1,0 +1,14 @@
+find_package(LLVM 19 REQUIRED CONFIG)
+find_package(FLEX 2.6 REQUIRED)
+find_package(BISON 3.8 REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+pkg_check_modules(CJSON REQUIRED IMPORTED_TARGET libcjson)
+pkg_check_modules(LIBZIP REQUIRED IMPORTED_TARGET libzip)
+find_path(PTHREADPOOL_INCLUDE pthreadpool.h REQUIRED)
+find_library(PTHREADPOOL_LIBRARY pthreadpool REQUIRED)
+
+# libLLVM-19 as a shared library: another LLVM may live in the same process (an OpenCL driver's).
+add_library(nnc_llvm INTERFACE)
+target_include_directories(nnc_llvm SYSTEM INTERFACE ${LLVM_INCLUDE_DIRS})
+target_link_libraries(nnc_llvm INTERFACE LLVM)
