@@ -13,10 +13,10 @@
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 #if defined(__GNUC__)
-#define PRINTF_LIKE(format, first) __attribute__((format(printf, format, first)))
-#define NORETURN __attribute__((noreturn))
+#define PRINTF_LIKE(text, first) __attribute__((__format__(__printf__, text, first)))
+#define NORETURN __attribute__((__noreturn__))
 #else
-#define PRINTF_LIKE(format, first)
+#define PRINTF_LIKE(text, first)
 #define NORETURN
 #endif
 
