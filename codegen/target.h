@@ -1,0 +1,68 @@
+/* A target: one table of functions. Nothing else asks for a target's name. */
+#ifndef NNC_CODEGEN_TARGET_H
+#define NNC_CODEGEN_TARGET_H
+
+#include "ir/base/file.h"
+#include "ir/loop.h"
+#include "ir/target_desc.h"
+#include "nn/nn.h"
+
+typedef struct TargetOptions {
+    const char *cpu, *triple, *features; /* -mcpu, -mtriple, -mattr; null: this machine */
+    const char *device;                  /* -device */
+    const char *prefix;                  /* of generated names: a C identifier */
+    int opt_level;                       /* 0..3 */
+    bool fp_fast;
+    bool external_weights; /* -weights-out=external */
+    uint64_t source_hash;  /* goes into the artifact */
+} TargetOptions;
+
+/* Files that one compilation writes, in memory. */
+typedef struct Artifacts {
+    Arena *arena;
+    VEC(OutputFile) files;
+} Artifacts;
+
+/* A program loaded into this process. */
+typedef struct LoadedNetwork {
+    const nn_network *network;
+    void *handle;
+    void (*unload)(void *handle);
+    size_t code_bytes; /* size of the object it came from */
+} LoadedNetwork;
+
+typedef struct Target {
+    const char *name;
+    const char *help;
+    const char *const *emit_kinds; /* what -emit= may say, default first; ends with null */
+    /* The machine to compile for. A fault of the options (unknown -mcpu) is a diagnostic. */
+    bool (*describe)(const TargetOptions *options, TargetDesc *desc, Arena *arena, Diag *diag);
+    /* Writes the files for one emit kind; path is the chosen output (-o) and decides the other files' names. */
+    bool (*emit)(const LProgram *program, const TargetDesc *desc, const TargetOptions *options, const char *kind,
+                 const char *path, Artifacts *artifacts, Diag *diag);
+    /* Loads the very same code into this process; null: the target cannot run here. */
+    bool (*load)(const LProgram *program, const TargetDesc *desc, const TargetOptions *options, LoadedNetwork *loaded,
+                 Diag *diag);
+    /* One line for `nnc devices`: what this machine offers; writes nothing and returns false if it cannot run here. */
+    bool (*probe)(StrBuf *line);
+} Target;
+
+extern const Target target_cpu;
+
+extern const Target *const target_table[];
+extern const size_t target_count;
+const Target *target_find(const char *name);
+
+/* ---- shared by targets --------------------------------------------------------------------------- */
+
+/* Names of a generated interface: PREFIX_run and its linker name with ABI version and interface hash. */
+uint64_t abi_interface_hash(const LProgram *program, const char *prefix);
+const char *abi_linker_name(Arena *arena, const LProgram *program, const char *prefix, const char *function);
+/* The generated header (see docs/runtime.md). context_bytes: -1 where symbols decide. */
+void abi_header(const LProgram *program, const char *prefix, const char *target_text, int64_t context_bytes, StrBuf *out);
+/* A dimension as nn_expr code. */
+size_t abi_expr(const LProgram *program, Dim dim, Arena *arena, const int64_t **code);
+/* The weight section: every weight at its weight_offset, 64-byte aligned. */
+uint8_t *program_weights(const LProgram *program, Arena *arena, size_t *bytes);
+
+#endif
