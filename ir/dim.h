@@ -37,10 +37,10 @@ int dim_symbol_count(const DimContext *ctx);
 const char *dim_symbol_name(const DimContext *ctx, int index);
 int dim_symbol_find(const DimContext *ctx, const char *name); /* -1: none */
 
-Dim dim_int(DimContext *ctx, int64_t value);
+Dim dim_int(DimContext *ctx, int64_t value); /* null for INT64_MIN */
 Dim dim_symbol(DimContext *ctx, const char *name); /* made on first use */
-/* Each returns null where a coefficient would overflow, a divisor is a constant <= 0, or the expression would
- * grow beyond 64 terms; null operands give null. */
+/* Each returns null where a coefficient would overflow (INT64_MIN is none), a divisor is a constant <= 0, or the
+ * expression would grow beyond 64 terms, degree 64 or a text of 4096 pieces; null operands give null. */
 Dim dim_add(DimContext *ctx, Dim a, Dim b);
 Dim dim_sub(DimContext *ctx, Dim a, Dim b);
 Dim dim_mul(DimContext *ctx, Dim a, Dim b);
@@ -70,8 +70,8 @@ Dim dim_primitive(DimContext *ctx, Dim d, int64_t *content);
 
 void dim_print(const DimContext *ctx, Dim d, StrBuf *out);
 const char *dim_text(const DimContext *ctx, Arena *arena, Dim d);
-/* Parses the text form (what dim_print writes) up to the first character that cannot continue it; advances *text.
- * Null where it is malformed; new symbols are made only if may_add. */
+/* Parses the text form (what dim_print writes, and parentheses) up to the first character that cannot continue it;
+ * advances *text. Null where it is malformed, *text then being near the fault; new symbols are made only if may_add. */
 Dim dim_parse(DimContext *ctx, const char **text, bool may_add);
 
 #endif
