@@ -1,7 +1,7 @@
 /* Dimensions: canonical polynomials with integer coefficients over symbols and the atoms floordiv, mod, min, max.
  *
  * A Dim is hash-consed in its context: equal polynomials are the same pointer. Symbols are integers >= 0 whose
- * value is known when a run starts. Text form: `4*N*T + 2`, `floordiv(H - 3, 2) + 1`, `max(N, 4)`. */
+ * value is known when a run starts. Text form: `4*N*T + 2`, `floordiv(H + 1, 2) - 1`, `max(N, 4)`. */
 #ifndef NNC_IR_DIM_H
 #define NNC_IR_DIM_H
 

@@ -218,10 +218,11 @@ static Dim extremum(DimContext *ctx, DimAtom atom, Dim a, Dim b) {
     a = quotients(ctx, a, scale);
     b = quotients(ctx, b, scale);
     if (!a || !b) return NULL;
-    int order = dim_le(ctx, a, b);
     Dim result;
-    if (order >= 0)
-        result = (order == 1) == (atom == ATOM_MAX) ? b : a;
+    if (dim_le(ctx, a, b) == 1)
+        result = atom == ATOM_MAX ? b : a;
+    else if (dim_le(ctx, b, a) == 1)
+        result = atom == ATOM_MAX ? a : b;
     else if (dim_compare(ctx, a, b) < 0)
         result = dim_of_atom(ctx, atom, a, b);
     else
