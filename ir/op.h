@@ -126,8 +126,28 @@ const char *op_operand_name(OpKind op, int i, char buffer[32]);
 int op_attr_count(OpKind op);
 int op_attr_index(OpKind op, const char *name); /* -1: none */
 
+const char *attr_kind_name(AttrKind kind); /* for messages: "integer", "element type" */
+
 /* Inside a type rule and elsewhere: the attribute of that name; dies if the row has none. */
 const Attr *attr_get(OpKind op, const Attr *attrs, const char *name);
+
+/* Checks the number of operands, runs the row's type rule and checks the results' sizes: no dimension is negative or
+ * overflows, elements fit int64 and bytes stay below 2^62. attrs and operands are filled in by the caller; for the rule
+ * `given` (const, fused) the results too. */
+bool op_infer(TypeQuery *query);
+/* Why a tensor of that type cannot exist (a negative dimension, a size that overflows), or null. */
+const char *type_fault(DimContext *ctx, Arena *arena, const TensorType *type);
+
+/* ---- attributes as every module reads them ------------------------------------------------------ */
+
+/* 0 .. rank-1, negative axes counted from the end; -1 where it is out of range. */
+int normalize_axis(int64_t axis, int rank);
+/* Bit i set: axis i is in the list; an empty list names all. Entries were checked by the type rule. */
+uint32_t axes_bits(const Attr *axes, int rank);
+/* Index of the first element and number of elements of start:end:step along an axis of size n, bounds clamped as in
+ * NumPy; for a symbolic n an end of INT32_MAX and more means "to the end", of INT32_MIN and less "to the beginning".
+ * False where a symbolic n leaves them undecided. */
+bool slice_axis(DimContext *ctx, Dim n, int64_t start, int64_t end, int64_t step, Dim *first, Dim *count);
 
 const char *op_family_name(OpFamily family);
 /* Writes docs/ops.md, generated from the table. */
