@@ -13,8 +13,8 @@ static int linear_symbol(Dim d, int64_t *coefficient, int64_t *constant) {
     return term->factors[0].symbol;
 }
 
-/* Gives a symbol its value if it is the only unknown of an input's dimension and stands there linearly; true if so.
- * Contradictions are left for the check that follows. */
+/* Gives a symbol its value if it is the only unknown of an input's dimension and stands there
+ * linearly; true if so. Contradictions are left for the check that follows. */
 static bool bind_dim(DimContext *dims, Dim d, int64_t size, int64_t *symbols) {
     for (int i = 0; i < dim_symbol_count(dims) && d; i++)
         if (symbols[i] >= 0) d = dim_bind(dims, d, i, symbols[i]);
@@ -75,7 +75,8 @@ static bool has_size(Dim d, const int64_t *symbols, int64_t size) {
     return dim_eval(d, symbols, &value) && value == size;
 }
 
-bool interp_check_inputs(const Graph *graph, const Tensor *inputs, const int64_t *symbols, Diag *diag) {
+bool interp_check_inputs(const Graph *graph, const Tensor *inputs, const int64_t *symbols,
+                         Diag *diag) {
     bool ok = check_kind(graph, inputs, diag);
     for (int i = 0; ok && i < graph->ninputs; i++) {
         const TensorType *type = &graph->inputs[i]->type;

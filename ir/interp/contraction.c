@@ -41,26 +41,14 @@ static Cell *load_all(const Eval *e, const Tensor *tensor, int64_t from, int64_t
 /* ---- matmul
  * ---------------------------------------------------------------------------------------- */
 
-/* A matrix or vector operand as a stack of matrices. */
-typedef struct Matrices {
-    int batch_rank;
-    int64_t rows, columns;
-} Matrices;
-
-/* A vector is one row on the left and one column on the right. */
-static Matrices as_matrices(const Tensor *t, bool left) {
-    if (t->rank == 1) return left ? (Matrices){0, 1, t->dims[0]} : (Matrices){0, t->dims[0], 1};
-    return (Matrices){t->rank - 2, t->dims[t->rank - 2], t->dims[t->rank - 1]};
-}
-
 enum { TILE = 256 };
 
-/* y[m, n] = sum over k of a[m, k] * b[k, n], in strips of TILE columns. */
-static void multiply(const Eval *e, Arena *scratch, const Cell *a, int64_t m, int64_t k,
-                     int64_t b_at, int64_t n, int64_t y_at) {
+/* y[m, n] = sum over k of a[m, k] * b[k, n], in strips of TILE columns; sums has room for m of
+ * them. */
+static void multiply(const Eval *e, Cell *sums, const Cell *a, int64_t m, int64_t k, int64_t b_at,
+                     int64_t n, int64_t y_at) {
     const Tensor *b = &e->operands[1];
     bool floats = computes_in_f64(b);
-    Cell *sums = arena_array(scratch, Cell, (size_t)(m * TILE));
     Cell row[TILE];
     for (int64_t strip = 0; strip < n; strip += TILE) {
         int64_t width = n - strip < TILE ? n - strip : TILE;
@@ -75,29 +63,28 @@ static void multiply(const Eval *e, Arena *scratch, const Cell *a, int64_t m, in
     }
 }
 
+/* Strides of an operand's matrices along the result's batch axes, counted in matrices. */
+static void batch_strides(const Tensor *operand, const Tensor *y, int64_t strides[MAX_RANK]) {
+    Tensor batch = *operand;
+    batch.rank -= 2;
+    broadcast_strides(&batch, y->rank - 2, y->dims, strides);
+}
+
 bool eval_matmul(const Eval *e) {
     const Tensor *a = &e->operands[0], *b = &e->operands[1], *y = &e->results[0];
-    Matrices ma = as_matrices(a, true), mb = as_matrices(b, false);
-    require(ma.columns == mb.rows);
-    /* Batch axes of the result are its leading ones; the operands' are broadcast along them. */
-    int batch_rank = ma.batch_rank > mb.batch_rank ? ma.batch_rank : mb.batch_rank;
-    Tensor batch_a = *a, batch_b = *b;
-    batch_a.rank = ma.batch_rank;
-    batch_b.rank = mb.batch_rank;
+    int64_t m = a->dims[a->rank - 2], k = a->dims[a->rank - 1], n = b->dims[b->rank - 1];
+    require(b->dims[b->rank - 2] == k);
     int64_t strides[2][MAX_RANK];
-    broadcast_strides(&batch_a, batch_rank, y->dims, strides[0]);
-    broadcast_strides(&batch_b, batch_rank, y->dims, strides[1]);
-    Walk w = walk_begin(batch_rank, y->dims, 2, strides, 0);
-    int64_t at = 0, size = ma.rows * mb.columns;
+    batch_strides(a, y, strides[0]);
+    batch_strides(b, y, strides[1]);
+    Cell *left = arena_array(e->scratch, Cell, (size_t)(m * k));
+    Cell *sums = arena_array(e->scratch, Cell, (size_t)(m * TILE));
+    Walk w = walk_begin(y->rank - 2, y->dims, 2, strides, 0);
+    int64_t at = 0;
     while (walk_next(&w)) {
-        for (int64_t i = 0; i < w.length; i++, at += size) {
-            Arena *scratch = arena_create();
-            Cell *cells = arena_array(scratch, Cell, (size_t)(ma.rows * ma.columns));
-            int64_t a_at = (w.at[0] + i * w.step[0]) * ma.rows * ma.columns;
-            int64_t b_at = (w.at[1] + i * w.step[1]) * mb.rows * mb.columns;
-            load_cells(a, a_at, 1, ma.rows * ma.columns, cells);
-            multiply(e, scratch, cells, ma.rows, ma.columns, b_at, mb.columns, at);
-            arena_destroy(scratch);
+        for (int64_t i = 0; i < w.length; i++, at += m * n) {
+            load_cells(a, (w.at[0] + i * w.step[0]) * m * k, 1, m * k, left);
+            multiply(e, sums, left, m, k, (w.at[1] + i * w.step[1]) * k * n, n, at);
         }
     }
     return true;

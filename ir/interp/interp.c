@@ -225,8 +225,8 @@ static Tensor copy_into(Arena *arena, const Tensor *tensor) {
 }
 
 /* Symbols are those of the options, which the inputs must fit, or what the inputs say. */
-static bool bind_symbols(const Graph *graph, const Tensor *inputs, const InterpOptions *options, int64_t *symbols,
-                         Diag *diag) {
+static bool bind_symbols(const Graph *graph, const Tensor *inputs, const InterpOptions *options,
+                         int64_t *symbols, Diag *diag) {
     if (!options || !options->symbols) return interp_bind_inputs(graph, inputs, symbols, diag);
     size_t count = (size_t)dim_symbol_count(graph->module->dims);
     if (count > 0) memcpy(symbols, options->symbols, count * sizeof symbols[0]);
