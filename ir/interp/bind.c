@@ -1,5 +1,6 @@
 /* The values of symbols from the shapes of inputs. */
 #include "ir/interp.h"
+#include "ir/interp/eval.h"
 
 /* The symbol of d = coefficient * symbol + constant, if that is its form; -1 otherwise. */
 static int linear_symbol(Dim d, int64_t *coefficient, int64_t *constant) {
