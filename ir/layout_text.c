@@ -51,6 +51,7 @@ static bool print_image_name(LayoutRef layout, int rank, StrBuf *out) {
     }
     if (layout->nsteps == 0 || layout->steps[0].kind != LAYOUT_SPLIT) return false;
     int64_t factor = layout->steps[0].factor;
+    if (factor <= 0) return false;
     Layout blocked = layout_blocked(rank, 1, factor);
     if (!same_layout(layout, &blocked)) return false;
     str_printf(out, "%s%" PRId64 "c", axes, factor);
