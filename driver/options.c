@@ -1,0 +1,299 @@
+#include "driver/options.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- commands --------------------------------------------------------------------------------- */
+
+enum { /* which commands take an option */
+    C = 1 << COMMAND_COMPILE,
+    R = 1 << COMMAND_RUN,
+    B = 1 << COMMAND_BENCH,
+    V = 1 << COMMAND_VERIFY,
+    I = 1 << COMMAND_INFO,
+    P = 1 << COMMAND_OPT,
+    D = 1 << COMMAND_DEVICES,
+    NETWORK = C | R | B | V | I,
+    ALL = NETWORK | P | D,
+};
+
+static const struct {
+    const char *name; /* null: the default command, which has no word */
+    Command command;
+    const char *usage, *help, *examples;
+} commands[] = {
+    {NULL, COMMAND_COMPILE, "nnc NET.nn [options]", "compile a network",
+     "  nnc net.nn                        net.o and net.h for this machine\n"
+     "  nnc net.nn -emit=so -o net.so     a loadable object\n"
+     "  nnc net.nn -emit=loops            print the kernels as loop IR\n"
+     "  nnc net.nn -mtriple=aarch64-linux-gnu -bind N=1\n"},
+    {"run", COMMAND_RUN, "nnc run NET.nn|NET.so -input NAME=FILE.npy [options]",
+     "compile in memory and run once",
+     "  nnc run net.nn -input image=x.npy\n"
+     "  nnc run net.nn -target=reference -input image=x.npy -output probs=y.npy\n"
+     "  nnc run net.nn -input image=random -check\n"},
+    {"bench", COMMAND_BENCH, "nnc bench NET.nn|NET.so [options]", "measure latency",
+     "  nnc bench net.nn -threads=1\n"
+     "  nnc bench net.nn -bind N=8 -json\n"},
+    {"verify", COMMAND_VERIFY, "nnc verify NET.nn [options]",
+     "compare all targets with the reference on generated inputs",
+     "  nnc verify net.nn\n"
+     "  nnc verify net.nn -targets=cpu -n=3\n"},
+    {"info", COMMAND_INFO, "nnc info NET.nn [options]",
+     "show inputs, outputs, parameters, operations, memory and layers", "  nnc info net.nn\n"},
+    {"opt", COMMAND_OPT, "nnc opt DUMP.nnir -passes=A,B [options]", "run passes on a saved IR dump",
+     "  nnc net.nn -emit=graph -passes= -o net.nnir\n"
+     "  nnc opt net.nnir -passes=cse,dce\n"},
+    {"devices", COMMAND_DEVICES, "nnc devices", "show what this machine can run", "  nnc devices\n"},
+};
+
+/* ---- options ---------------------------------------------------------------------------------- */
+
+typedef enum OptionKind { TEXT, FLAG, NUMBER, REAL, NAMED, LIST, LEVEL, DUMP, ACTION } OptionKind;
+
+typedef struct OptionSpec {
+    const char *name;
+    OptionKind kind;
+    int commands;
+    size_t offset; /* of the member in Options */
+    int action;    /* ACTION: the command it stands for */
+    const char *value; /* what the help shows for the value */
+    const char *help;
+} OptionSpec;
+
+#define AT(member) offsetof(Options, member), 0
+static const OptionSpec specs[] = {
+    {"target", TEXT, NETWORK, AT(target), "NAME", "cpu (default); run also takes reference"},
+    {"o", TEXT, C | P, AT(output_path), "PATH", "output file; - is standard output"},
+    {"emit", TEXT, C, AT(emit), "KIND", "ast, graph, loops, llvm, asm, obj (default), so"},
+    {"weights", TEXT, NETWORK | P, AT(weights), "FILE",
+     ".safetensors, .npz, or random[:SEED]; default: the file named like the source"},
+    {"weights-out", TEXT, C, AT(weights_out), "external", "write the weights to a file of their own"},
+    {"Wextra-weights", TEXT, NETWORK, AT(extra_weights), "error", "refuse tensors the network does not use"},
+    {"bind", NAMED, NETWORK | P, AT(binds), "N=8", "give a symbol its value"},
+    {"network", TEXT, NETWORK, AT(network), "NAME", "which network of the file"},
+    {"prefix", TEXT, C, AT(prefix), "NAME", "of the generated names; default: the network's name"},
+    {"I", LIST, NETWORK, AT(search), "DIR", "where imports are looked for besides the file's folder"},
+    {"O", LEVEL, NETWORK, AT(level), "0..3", "how much to optimize; default 2"},
+    {"passes", TEXT, NETWORK | P, AT(passes), "A,B,C", "run exactly these passes"},
+    {"quantize", TEXT, NETWORK, AT(quantize), "delta:D", "store weights as round(w / D)"},
+    {"report", TEXT, NETWORK, AT(report), "FILE", "write the report of quantization there, not to stderr"},
+    {"fp", TEXT, NETWORK, AT(fp), "strict|fast", "floating point: strict (default) keeps the fixed order"},
+    {"precision", TEXT, NETWORK, AT(precision), "f32", "arithmetic of float layers"},
+    {"mcpu", TEXT, NETWORK | P, AT(cpu), "NAME", "processor, as in LLVM; default: this machine's"},
+    {"mtriple", TEXT, C | I | P, AT(triple), "TRIPLE", "machine to compile for"},
+    {"mattr", TEXT, NETWORK | P, AT(features), "+A,-B", "processor features"},
+    {"device", TEXT, NETWORK, AT(device), "NAME", "a target description"},
+    {"threads", NUMBER, R | B | V, AT(threads), "N", "threads; default: one for each core"},
+    {"input", NAMED, R, AT(inputs), "NAME=FILE.npy", "an input; random[:SEED] for a generated one"},
+    {"output", NAMED, R, AT(outputs), "NAME=FILE.npy", "where to write an output; default: print it"},
+    {"check", FLAG, R, AT(check), "", "compare with the reference"},
+    {"n", NUMBER, V | B, AT(runs), "N", "verify: how many inputs (8); bench: runs"},
+    {"seconds", REAL, B, AT(seconds), "S", "least time to measure; default 1"},
+    {"json", FLAG, B | I, AT(json), "", "print one JSON object"},
+    {"targets", TEXT, V, AT(targets), "A,B", "which targets; default: all that run here"},
+    {"MF", TEXT, C, AT(depfile), "FILE", "write a dependency file for make"},
+    {"dump-ir", DUMP, NETWORK | P, AT(dump_ir), "before|after:PASS", "print the graph around a pass, or around all"},
+    {"dump-dir", TEXT, NETWORK | P, AT(dump_dir), "DIR", "write dumps to numbered files there"},
+    {"time-passes", FLAG, NETWORK | P, AT(time_passes), "", "print how long each stage took"},
+    {"verify", FLAG, NETWORK | P, AT(verify), "", "run the IR verifier after every pass"},
+    {"v", FLAG, NETWORK | P, AT(verbose), "", "say what is done"},
+    {"print-passes", ACTION, ALL, 0, COMMAND_PRINT_PASSES, "", "list the passes"},
+    {"print-ops", ACTION, ALL, 0, COMMAND_PRINT_OPS, "", "print the operator table as Markdown"},
+    {"version", ACTION, ALL, 0, COMMAND_VERSION, "", "print the version"},
+    {"help", ACTION, ALL, 0, COMMAND_HELP, "", "print this"},
+};
+
+static bool complain(const char *format, ...) PRINTF_LIKE(1, 2);
+static bool complain(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    fputs("nnc: ", stderr);
+    vfprintf(stderr, format, args);
+    fputs("\n", stderr);
+    va_end(args);
+    return false;
+}
+
+/* "-O2" has its value glued on; every other option is NAME or NAME=VALUE. */
+static const OptionSpec *find_spec(const char *text, const char **value) {
+    size_t length = strcspn(text, "=");
+    *value = text[length] ? text + length + 1 : NULL;
+    for (size_t i = 0; i < COUNT_OF(specs); i++) {
+        if (strlen(specs[i].name) == length && strncmp(specs[i].name, text, length) == 0) return &specs[i];
+    }
+    for (size_t i = 0; i < COUNT_OF(specs); i++) {
+        if ((specs[i].kind == LEVEL || specs[i].kind == LIST) && text[0] == specs[i].name[0]) {
+            *value = text + 1;
+            return &specs[i];
+        }
+    }
+    return NULL;
+}
+
+static bool set_number(const OptionSpec *spec, const char *value, void *member) {
+    char *end;
+    errno = 0;
+    if (spec->kind == REAL) {
+        double number = strtod(value, &end);
+        if (errno || *end || end == value || !(number > 0 && number < 1e6)) {
+            return complain("-%s takes a positive number, found '%s'", spec->name, value);
+        }
+        *(double *)member = number;
+        return true;
+    }
+    long long number = strtoll(value, &end, 10);
+    if (errno || *end || end == value || number < 1 || number > 1000000) {
+        return complain("-%s takes a whole number from 1 to 1000000, found '%s'", spec->name, value);
+    }
+    *(int64_t *)member = number;
+    return true;
+}
+
+static bool set_option(const OptionSpec *spec, const char *value, Arena *arena, Options *options) {
+    void *member = (char *)options + spec->offset;
+    switch (spec->kind) {
+    case TEXT: *(const char **)member = value; return true;
+    case FLAG: *(bool *)member = true; return true;
+    case NUMBER:
+    case REAL: return set_number(spec, value, member);
+    case LEVEL:
+        if (value[0] < '0' || value[0] > '3' || value[1]) return complain("-O takes 0 to 3, found '%s'", value);
+        options->level = value[0] - '0';
+        return true;
+    case LIST: vec_push(arena, &options->search, value); return true;
+    case NAMED: {
+        const char *equals = strchr(value, '=');
+        if (!equals || equals == value || !equals[1]) {
+            return complain("-%s takes %s, found '%s'", spec->name, spec->value, value);
+        }
+        NamedText named = {arena_strndup(arena, value, (size_t)(equals - value)), equals + 1};
+        NamedTexts *list = member;
+        vec_push(arena, list, named);
+        return true;
+    }
+    case DUMP:
+        options->dump_all = !value;
+        options->dump_ir = value;
+        return true;
+    case ACTION:
+        options->help_for = options->command;
+        options->command = (Command)spec->action;
+        return true;
+    }
+    unreachable();
+}
+
+static bool unknown_option(const char *argument, const char *name) {
+    const char *best = NULL;
+    int least = 3;
+    for (size_t i = 0; i < COUNT_OF(specs); i++) {
+        char given[64];
+        snprintf(given, sizeof given, "%.*s", (int)strcspn(name, "="), name);
+        int distance = edit_distance(given, specs[i].name);
+        if (distance < least) {
+            least = distance;
+            best = specs[i].name;
+        }
+    }
+    if (best) return complain("unknown option '%s'; did you mean '-%s'?", argument, best);
+    return complain("unknown option '%s'; nnc -help lists them", argument);
+}
+
+static bool takes_value(const OptionSpec *spec) {
+    return spec->kind != FLAG && spec->kind != ACTION && spec->kind != DUMP;
+}
+
+static bool parse_option(int argc, char **argv, int *i, Arena *arena, Options *options) {
+    const char *argument = argv[*i], *name = argument + (argument[1] == '-' ? 2 : 1), *value;
+    const OptionSpec *spec = find_spec(name, &value);
+    if (!spec) return unknown_option(argument, name);
+    Command command = options->command;
+    if (command <= COMMAND_DEVICES && !(spec->commands & 1 << command)) {
+        return complain("option '-%s' does not go with this command; see nnc -help", spec->name);
+    }
+    if (!takes_value(spec) && spec->kind != DUMP && value) {
+        return complain("option '-%s' takes no value", spec->name);
+    }
+    if (takes_value(spec) && (!value || (spec->kind == LEVEL && !*value) || (spec->kind == LIST && !*value))) {
+        if (*i + 1 >= argc) return complain("option '-%s' needs a value: %s", spec->name, spec->value);
+        value = argv[++*i];
+    }
+    return set_option(spec, value, arena, options);
+}
+
+/* What each command cannot do without. */
+static bool check_complete(const Options *options) {
+    if (options->command > COMMAND_OPT) return true;
+    if (!options->file) return complain("no input file; nnc -help shows how to call it");
+    if (options->command == COMMAND_OPT && !options->passes) return complain("opt needs -passes=A,B");
+    if (options->weights_out && strcmp(options->weights_out, "external") != 0) {
+        return complain("-weights-out takes external, found '%s'", options->weights_out);
+    }
+    if (options->extra_weights && strcmp(options->extra_weights, "error") != 0) {
+        return complain("-Wextra-weights takes error, found '%s'", options->extra_weights);
+    }
+    if (options->fp && strcmp(options->fp, "strict") != 0 && strcmp(options->fp, "fast") != 0) {
+        return complain("-fp takes strict or fast, found '%s'", options->fp);
+    }
+    if (options->precision && strcmp(options->precision, "f32") != 0) {
+        return complain("-precision: this version computes float layers in f32 only, found '%s'", options->precision);
+    }
+    return true;
+}
+
+bool options_parse(int argc, char **argv, Arena *arena, Options *options) {
+    *options = (Options){.command = COMMAND_COMPILE, .level = 2};
+    int i = 1;
+    for (size_t c = 0; argc > 1 && c < COUNT_OF(commands); c++) {
+        if (commands[c].name && strcmp(argv[1], commands[c].name) == 0) {
+            options->command = commands[c].command;
+            i = 2;
+        }
+    }
+    if (argc > 1 && strcmp(argv[1], "help") == 0) {
+        options->command = COMMAND_HELP;
+        i = 2;
+    }
+    for (bool only_files = false; i < argc; i++) {
+        if (!only_files && strcmp(argv[i], "--") == 0) {
+            only_files = true;
+        } else if (!only_files && argv[i][0] == '-' && argv[i][1]) {
+            if (!parse_option(argc, argv, &i, arena, options)) return false;
+        } else if (options->file) {
+            return complain("more than one input file: '%s' and '%s'", options->file, argv[i]);
+        } else {
+            options->file = argv[i];
+        }
+    }
+    return check_complete(options);
+}
+
+void options_help(Command command, StrBuf *out) {
+    if (command == COMMAND_COMPILE) {
+        str_append(out, "nnc compiles neural networks ahead of time.\n\n");
+        for (size_t c = 0; c < COUNT_OF(commands); c++) {
+            str_printf(out, "  %-58s %s\n", commands[c].usage, commands[c].help);
+        }
+        str_append(out, "\nnnc COMMAND -help shows one command's options.\n\n");
+    }
+    for (size_t c = 0; c < COUNT_OF(commands); c++) {
+        if (commands[c].command != command) continue;
+        str_printf(out, "usage: %s\n%s\n\noptions (one dash or two, = or a blank):\n", commands[c].usage, commands[c].help);
+        for (size_t i = 0; i < COUNT_OF(specs); i++) {
+            if (!(specs[i].commands & 1 << command)) continue;
+            const char *glue = !*specs[i].value ? "" : specs[i].kind == LEVEL ? "" : specs[i].kind == DUMP ? "[=" : "=";
+            char left[64];
+            snprintf(left, sizeof left, "-%s%s%s%s", specs[i].name, glue, specs[i].value,
+                     specs[i].kind == DUMP ? "]" : "");
+            str_printf(out, "  %-28s %s\n", left, specs[i].help);
+        }
+        str_printf(out, "\nexamples:\n%s", commands[c].examples);
+    }
+    if (command == COMMAND_COMPILE) {
+        str_append(out, "\nexit status: 0 success, 1 the input is wrong, 2 the command line is wrong, 3 the machine lacks\n"
+                        "something, 70 a defect in nnc\n");
+    }
+}

@@ -1,0 +1,80 @@
+/* The compiler's stages in order: load, optimize, lower, plan memory; the target's emit or load comes after. */
+#include "driver/pipeline.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "codegen/lower/lower.h"
+#include "driver/dump.h"
+#include "driver/setup.h"
+
+bool compilation_run(Compilation *c) {
+    return compilation_load(c)         /* .nn text, weights      -> graph IR */
+           && compilation_optimize(c)  /* graph IR               -> graph IR, one kernel a node */
+           && compilation_lower(c);    /* graph IR               -> loop IR, arena offsets */
+}
+
+bool compilation_load(Compilation *c) {
+    if (!setup_target(c)) return false;
+    double start = dump_clock();
+    FrontendOptions options;
+    if (!setup_frontend(c, &options)) return false;
+    c->module = frontend_load(c->options->file, &options, c->arena, c->diag, &c->sources, &c->nsources);
+    if (!c->module || !setup_weights(c)) return fail(c, EXIT_INPUT);
+    c->source = c->module->graph;
+    c->graph = graph_clone(c->source, NULL);
+    dump_time(c, "load", start);
+    return true;
+}
+
+bool compilation_optimize(Compilation *c) {
+    const Pass **passes;
+    size_t count;
+    PassContext context = {.module = c->module, .target = &c->desc, .diag = c->diag, .report = &c->report};
+    if (!setup_pass_options(c, &context.options) || !compilation_passes(c, &passes, &count)) return false;
+    Dumper dumper;
+    PassInspector inspector;
+    if (!dump_inspector(c, &dumper, &inspector)) return false;
+    if (!passes_run(&context, c->graph, passes, count, &inspector)) return fail(c, EXIT_INPUT);
+    return setup_report(c);
+}
+
+bool compilation_lower(Compilation *c) {
+    double start = dump_clock();
+    c->program = lower_graph(c->graph, &c->desc, c->diag);
+    if (!c->program || !plan_memory(c->program, c->diag)) return fail(c, EXIT_INPUT);
+    if (c->options->verify && !lprogram_verify(c->program, c->diag)) return fail(c, EXIT_DEFECT);
+    StrBuf text = {0};
+    graph_print(c->graph, &text);
+    c->target_options.source_hash = hash_bytes(text.data, text.len, 0);
+    str_free(&text);
+    dump_time(c, "lower", start);
+    return true;
+}
+
+bool compilation_passes(Compilation *c, const Pass ***passes, size_t *count) {
+    const Pass **list = arena_array(c->arena, const Pass *, 4 * pass_count + 256);
+    *passes = list;
+    *count = 0;
+    if (!c->options->passes) {
+        *count = passes_default(c->options->level, list);
+        return true;
+    }
+    for (const char *text = c->options->passes; *text;) {
+        size_t length = strcspn(text, ",");
+        const char *name = arena_strndup(c->arena, text, length);
+        const Pass *pass = pass_find(name);
+        if (!pass || *count == 4 * pass_count + 256) {
+            fprintf(stderr, pass ? "nnc: too many passes\n" : "nnc: no pass is called '%s'; -print-passes lists them\n", name);
+            return fail(c, EXIT_USAGE);
+        }
+        list[(*count)++] = pass;
+        text += length + (text[length] == ',');
+    }
+    return true;
+}
+
+bool fail(Compilation *c, int status) {
+    if (c->status == EXIT_OK) c->status = status;
+    return false;
+}

@@ -1,0 +1,41 @@
+/* One compilation, stage by stage. */
+#ifndef NNC_DRIVER_PIPELINE_H
+#define NNC_DRIVER_PIPELINE_H
+
+#include "codegen/target.h"
+#include "driver/options.h"
+#include "frontend/dataio.h"
+#include "frontend/frontend.h"
+#include "passes/pass.h"
+
+typedef struct Compilation {
+    const Options *options;
+    Arena *arena;
+    Diag *diag;
+    const Target *target;
+    TargetOptions target_options;
+    TargetDesc desc;
+    Module *module;  /* after load */
+    Graph *source;   /* the network as it was written, for the reference */
+    Graph *graph;    /* what the passes work on */
+    LProgram *program; /* after lower */
+    const char *const *sources; /* all files that were read, the weights last if they are a file */
+    size_t nsources;
+    StrBuf report;
+    int status; /* of the first failure: EXIT_INPUT, ... */
+} Compilation;
+
+/* Each stage reports through diag and returns false on failure; compilation->status is then the exit status. */
+Compilation *compilation_create(const Options *options, Arena *arena);
+void compilation_destroy(Compilation *c); /* frees what the arena does not own */
+bool compilation_load(Compilation *c);     /* text and weights to graph IR */
+bool compilation_optimize(Compilation *c); /* passes */
+bool compilation_lower(Compilation *c);    /* loop IR, memory plan */
+/* All of it. */
+bool compilation_run(Compilation *c);
+
+/* The passes that the options ask for, in order. */
+bool compilation_passes(Compilation *c, const Pass ***passes, size_t *count);
+bool fail(Compilation *c, int status); /* records the status; always false */
+
+#endif
