@@ -67,7 +67,11 @@ static Graph *clone_graph(const Graph *graph, Value **map, int depth) {
 
 Graph *graph_clone(const Graph *graph, Value **map) {
     Arena *scratch = arena_create();
-    if (!map) map = arena_array(scratch, Value *, graph->module->value_count);
+    size_t count = graph->module->value_count;
+    if (map)
+        memset(map, 0, count * sizeof(Value *));
+    else
+        map = arena_array(scratch, Value *, count);
     Graph *copy = clone_graph(graph, map, 0);
     arena_destroy(scratch);
     return copy;
