@@ -218,15 +218,18 @@ static Dim extremum(DimContext *ctx, DimAtom atom, Dim a, Dim b) {
     a = quotients(ctx, a, scale);
     b = quotients(ctx, b, scale);
     if (!a || !b) return NULL;
+    if (dim_compare(ctx, a, b) > 0) {
+        Dim first = b;
+        b = a;
+        a = first;
+    }
     Dim result;
     if (dim_le(ctx, a, b) == 1)
         result = atom == ATOM_MAX ? b : a;
     else if (dim_le(ctx, b, a) == 1)
         result = atom == ATOM_MAX ? a : b;
-    else if (dim_compare(ctx, a, b) < 0)
-        result = dim_of_atom(ctx, atom, a, b);
     else
-        result = dim_of_atom(ctx, atom, b, a);
+        result = dim_of_atom(ctx, atom, a, b);
     return dim_add(ctx, dim_scale(ctx, result, scale), common);
 }
 

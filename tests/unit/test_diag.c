@@ -75,7 +75,7 @@ Test(diag, tabs_and_characters_of_several_bytes) {
     Fixture f = with_source("\tα = β × bad\n");
     diag_error(f.diag, span_of(&f, "bad"), "no");
     diag_error(f.diag, span_of(&f, "β ×"), "wide");
-    expect(&f, "net.nn:1:12: error: no\n     1 | \tα = β × bad\n       | \t        ^~~\n"
+    expect(&f, "net.nn:1:13: error: no\n     1 | \tα = β × bad\n       | \t        ^~~\n"
                "net.nn:1:7: error: wide\n     1 | \tα = β × bad\n       | \t    ^~~\n");
 }
 
