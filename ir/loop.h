@@ -70,6 +70,8 @@ typedef struct LVar {
     LType type;
     uint32_t id;    /* unique in the program */
     int64_t lo, hi; /* inclusive range of an integer variable where known, else INT64_MIN / INT64_MAX */
+    Dim least, most; /* the same bounds as polynomials of symbols; null: unknown */
+    bool is_index;   /* a loop variable or computed from such and dimensions only: its arithmetic never wraps */
 } LVar;
 
 typedef enum LExprKind {
@@ -197,6 +199,7 @@ struct LStmt {
     LX source_index[MAX_AXES];
     LX count;
     LBlock body, otherwise;
+    LBlock *parent; /* the block it stands in */
 };
 
 /* ---- kernels and programs --------------------------------------------------------------------- */
@@ -209,6 +212,8 @@ typedef struct LKernel {
     LBuffer **params;
     LBlock body;
     Dim flops, bytes; /* arithmetic operations and least memory traffic of one call; may be null: unknown */
+    VEC(LBuffer *) buffers; /* all that were created for it, parameters first */
+    uint64_t text_hash;     /* of its text without name and path, once it is in a program */
 } LKernel;
 
 /* Memory the program works on. */
