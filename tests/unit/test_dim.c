@@ -43,6 +43,7 @@ Test(dim, polynomials_print_in_canonical_order) {
     expect(&f, "(N + T)*(N - T)", "N*N - T*T");
     expect(&f, "C + N*N + T*N + B*T", "B*T + N*N + N*T + C");
     expect(&f, "1*N*1", "N");
+    arena_destroy(f.arena);
 }
 
 /* Symbols made in another order give the same text. */
@@ -52,6 +53,8 @@ Test(dim, order_does_not_depend_on_what_came_first) {
     const char *text = "max(T, N)*A + floordiv(N, T) + mod(A, 3) + T + N + A";
     cr_assert_str_eq(dim_text(f.ctx, f.arena, parse(&f, text)),
                      dim_text(g.ctx, g.arena, parse(&g, text)));
+    arena_destroy(f.arena);
+    arena_destroy(g.arena);
 }
 
 Test(dim, floordiv_and_mod_simplify) {
@@ -77,6 +80,7 @@ Test(dim, floordiv_and_mod_simplify) {
     expect(&f, "mod(N*T, T)", "0");
     expect(&f, "mod(N*T + 1, T)", "mod(1, T)");
     expect(&f, "mod(T, T + 1)", "T");
+    arena_destroy(f.arena);
 }
 
 Test(dim, min_and_max_simplify) {
@@ -93,6 +97,7 @@ Test(dim, min_and_max_simplify) {
     expect(&f, "max(mod(N, T), T)", "T");
     expect(&f, "max(N, 16*floordiv(N + 15, 16))", "16*floordiv(N + 15, 16)");
     expect(&f, "min(3, 5)", "3");
+    arena_destroy(f.arena);
 }
 
 Test(dim, equal_sizes_are_one_pointer) {
@@ -105,6 +110,7 @@ Test(dim, equal_sizes_are_one_pointer) {
     cr_assert(padded == dim_ceildiv(f.ctx, n, two));
     cr_assert(dim_mul(f.ctx, n, two) == dim_add(f.ctx, n, n));
     cr_assert(dim_ceildiv(f.ctx, dim_mul(f.ctx, n, n), n) == n);
+    arena_destroy(f.arena);
 }
 
 Test(dim, exact_division) {
@@ -116,6 +122,7 @@ Test(dim, exact_division) {
     cr_assert_null(dim_divide_exact(f.ctx, parse(&f, "N + 1"), parse(&f, "N")));
     cr_assert_null(dim_divide_exact(f.ctx, parse(&f, "N"), zero));
     cr_assert(dim_divide_exact(f.ctx, zero, parse(&f, "N")) == zero);
+    arena_destroy(f.arena);
 }
 
 Test(dim, primitive_part) {
@@ -125,6 +132,7 @@ Test(dim, primitive_part) {
     cr_assert_eq(content, 2);
     cr_assert(dim_is(dim_primitive(f.ctx, parse(&f, "0"), &content), 0));
     cr_assert_eq(content, 0);
+    arena_destroy(f.arena);
 }
 
 /* ---- limits ---- */
@@ -142,6 +150,7 @@ Test(dim, what_does_not_fit_is_null) {
     cr_assert_null(dim_mul(f.ctx, dim_int(f.ctx, 1), NULL));
     cr_assert_null(dim_max(f.ctx, NULL, NULL));
     cr_assert_null(dim_bind(f.ctx, parse(&f, "floordiv(9, N)"), dim_symbol_find(f.ctx, "N"), 0));
+    arena_destroy(f.arena);
 }
 
 Test(dim, growth_is_bounded) {
@@ -162,6 +171,7 @@ Test(dim, growth_is_bounded) {
         nest = dim_floordiv(f.ctx, dim_mul(f.ctx, nest, dim_symbol(f.ctx, "T")),
                             dim_add(f.ctx, nest, dim_int(f.ctx, 3)));
     cr_assert(steps < 100);
+    arena_destroy(f.arena);
 }
 
 Test(dim, hostile_nesting_is_refused) {
@@ -173,6 +183,7 @@ Test(dim, hostile_nesting_is_refused) {
     for (int i = 0; i < 200000; i++) str_append(&text, "max(N,");
     expect_null(&f, str_text(&text));
     str_free(&text);
+    arena_destroy(f.arena);
 }
 
 /* ---- text ---- */
@@ -190,6 +201,7 @@ Test(dim, parsing_stops_where_the_text_ends) {
     cr_assert_eq(dim_symbol_find(f.ctx, "unknown"), -1);
     text = "max + 1"; /* not called: a symbol like any other */
     cr_assert_not_null(dim_parse(f.ctx, &text, true));
+    arena_destroy(f.arena);
 }
 
 Test(dim, malformed_text_is_null) {
@@ -203,6 +215,7 @@ Test(dim, malformed_text_is_null) {
         /* "min 3 (" is the symbol min, and the rest is another's. */
         cr_assert((d != NULL) == (strcmp(bad[i], "min 3 (") == 0), "'%s'", bad[i]);
     }
+    arena_destroy(f.arena);
 }
 
 /* ---- decisions ---- */
@@ -237,6 +250,7 @@ Test(dim, order_is_decided_where_it_can_be) {
     cr_assert_eq(le(&f, "N", "min(N + 1, N + T)"), 1);
     cr_assert_eq(le(&f, "max(N, 3) - 3", "N"), 1);
     cr_assert_eq(le(&f, "0 - 9223372036854775807", "N + 9223372036854775807"), -1);
+    arena_destroy(f.arena);
 }
 
 Test(dim, ranges) {
@@ -250,6 +264,7 @@ Test(dim, ranges) {
     cr_assert(greatest >= 4 && least <= -2);
     dim_range(parse(&f, "N - T"), &least, &greatest);
     cr_assert(least == INT64_MIN && greatest == INT64_MAX);
+    arena_destroy(f.arena);
 }
 
 Test(dim, bind_and_eval) {
@@ -266,6 +281,7 @@ Test(dim, bind_and_eval) {
     cr_assert_not(dim_eval(d, symbols, &value));
     symbols[h] = 0;
     cr_assert_not(dim_eval(parse(&f, "floordiv(7, H)"), symbols, &value));
+    arena_destroy(f.arena);
 }
 
 /* ---- random expressions ---- */
