@@ -19,6 +19,7 @@ typedef struct PassContext {
     Diag *diag;
     StrBuf *report; /* what a pass has to say to the user (quantization); may be null */
     Arena *scratch; /* freed when the pass is done */
+    bool defect; /* set by passes_run: a pass left an unsound graph, which is nnc's fault and not the input's */
 } PassContext;
 
 /* Changes the graph; returns whether it did. Faults go to context->diag. The graph's inputs, outputs, their names and types

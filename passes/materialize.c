@@ -1,0 +1,116 @@
+/* Everything that depends on weights only is computed, once, at compile time.
+ *
+ * Every greatest constant expression that the rest of the graph reads becomes a `const`; a
+ * `relayout` at its root becomes the layout of the constant's type, its data stay row-major until
+ * they are packed. A parameter used as it is keeps pointing into the file it was read from. Equal
+ * constants become one. Afterwards the graph holds no `param` and no operator on constants only,
+ * except `dequantize` (support.h). */
+#include <string.h>
+
+#include "passes/support.h"
+
+typedef struct Materializer {
+    PassContext *context;
+    const bool *constant;
+    Value **done;           /* by id of the expression: its constant */
+    VEC(Value *) constants; /* all so far, for sharing */
+} Materializer;
+
+/* ---- values ------------------------------------------------------------------------------------
+ */
+
+static bool missing(PassContext *context, const Node *node) {
+    if (node->op == OP_param) {
+        diag_error(context->diag, node->span, "the weights of '%s' are needed and not at hand",
+                   node_attr(node, "name")->s);
+    } else {
+        diag_error(context->diag, node->span,
+                   "'%s': the constant lies in a side file that is not loaded", node->path);
+    }
+    return false;
+}
+
+/* The value of a constant expression without its outer relayouts; data that exist are not copied.
+ */
+static bool evaluate(PassContext *context, const Value *value, Tensor *tensor) {
+    while (value->def->op == OP_relayout) value = value->def->operands[0];
+    const Node *node = value->def;
+    const ParamSource *params = &context->module->params;
+    if (node->op == OP_param) {
+        return (params->find && params->find(params->self, node_attr(node, "name")->s, tensor)) ||
+               missing(context, node);
+    }
+    if (node->op == OP_const) {
+        if (!node->data) return missing(context, node);
+        *tensor = *node->data;
+        return true;
+    }
+    return interp_constant(value, tensor, context->module->arena, context->diag);
+}
+
+/* ---- sharing -----------------------------------------------------------------------------------
+ */
+
+static bool same_constant(const Value *a, const Value *b) {
+    const Node *x = a->def, *y = b->def;
+    return x->hash == y->hash && type_equal(&a->type, &b->type) &&
+           x->data->bytes == y->data->bytes &&
+           (x->data->bytes == 0 || !memcmp(x->data->data, y->data->data, x->data->bytes));
+}
+
+/* The first constant equal to candidate, which may be itself. */
+static Value *share(Materializer *m, Value *candidate) {
+    for (size_t i = 0; i < m->constants.len; i++) {
+        if (same_constant(m->constants.data[i], candidate)) return m->constants.data[i];
+    }
+    vec_push(m->context->scratch, &m->constants, candidate);
+    return candidate;
+}
+
+/* ---- the pass ----------------------------------------------------------------------------------
+ */
+
+/* The constant for an expression; stands before its first use. Null after an error. */
+static Value *constant_of(Materializer *m, Value *value) {
+    Value **done = &m->done[value->id];
+    if (*done) return *done;
+    Tensor tensor;
+    if (!evaluate(m->context, value, &tensor)) return NULL;
+    Value *candidate = value;
+    if (value->def->op != OP_const) {
+        Builder b = builder_before(value->def);
+        candidate = build_const(&b, &tensor, false);
+        candidate->type.layout = value->type.layout;
+    }
+    return *done = share(m, candidate);
+}
+
+static bool materialize_list(Materializer *m, int count, Value **values, bool *changed) {
+    bool whole = true;
+    for (int i = 0; i < count; i++) {
+        if (!m->constant[values[i]->id]) continue;
+        Value *constant = constant_of(m, values[i]);
+        whole = whole && constant;
+        if (!constant || constant == values[i]) continue;
+        values[i] = constant;
+        *changed = true;
+    }
+    return whole;
+}
+
+bool pass_materialize(PassContext *context, Graph *graph) {
+    Materializer m = {.context = context};
+    /* New constants get ids beyond these arrays, but never stand in a list that is looked at again.
+     */
+    m.constant = constant_marks(graph, context->scratch);
+    m.done = arena_array(context->scratch, Value *, context->module->value_count);
+    bool changed = false, whole = true;
+    graph_each(graph, node) {
+        if (m.constant[node->results[0]->id]) continue;
+        whole &= materialize_list(&m, node->noperands, node->operands, &changed);
+        if (diag_full(context->diag)) return changed;
+    }
+    whole &= materialize_list(&m, graph->noutputs, graph->outputs, &changed);
+    if (whole) changed |= remove_dead(graph, context->scratch);
+    return changed;
+}

@@ -1,0 +1,196 @@
+/* Memory planning: where temporaries lie in the arena and weights in the weight section.
+ *
+ * A temporary lives from the first call that touches it to the last. Its size is a polynomial,
+ * content * unit with unit primitive; temporaries with one unit can be compared for every value of
+ * the symbols, so each unit has a region in which offsets, too, are multiples of the unit. Within a
+ * region: largest first, each at the lowest offset where it meets none that lives at the same time
+ * (greedy by size, as in Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net
+ * Inference", 2020). */
+#include <stdlib.h>
+#include <string.h>
+
+#include "passes/support.h"
+
+enum { ALIGNMENT = 64 };
+
+/* One temporary on its way to a place. */
+typedef struct Piece {
+    LTensor *tensor;
+    int first, last; /* calls; -1 where no call touches it */
+    int64_t bytes;   /* times the region's unit */
+} Piece;
+
+static bool round_up(int64_t bytes, int64_t *rounded) {
+    if (!checked_add(bytes, ALIGNMENT - 1, rounded)) return false;
+    *rounded -= *rounded % ALIGNMENT;
+    return true;
+}
+
+/* ---- lifetimes ---------------------------------------------------------------------------------
+ */
+
+static Piece *find_pieces(const LProgram *program, Arena *arena) {
+    Piece *pieces = arena_array(arena, Piece, program->tensors.len);
+    for (size_t i = 0; i < program->tensors.len; i++) {
+        require(program->tensors.data[i]->id == (int)i);
+        pieces[i] = (Piece){.tensor = program->tensors.data[i], .first = -1, .last = -1};
+    }
+    for (size_t c = 0; c < program->calls.len; c++) {
+        const LCall *call = &program->calls.data[c];
+        for (int k = 0; k < call->kernel->nparams; k++) {
+            Piece *piece = &pieces[call->args[k]->id];
+            if (piece->first < 0) piece->first = (int)c;
+            piece->last = (int)c;
+        }
+    }
+    return pieces;
+}
+
+static bool live_together(const Piece *a, const Piece *b) {
+    return a->first >= 0 && b->first >= 0 && a->first <= b->last && b->first <= a->last;
+}
+
+/* ---- sizes and regions -------------------------------------------------------------------------
+ */
+
+static bool too_large(const LTensor *tensor, Diag *diag) {
+    diag_error(diag, (Span){0}, "the size of '%s' overflows", tensor->name);
+    return false;
+}
+
+static int region_of(LProgram *program, Dim unit) {
+    for (size_t i = 0; i < program->regions.len; i++) {
+        if (program->regions.data[i].unit == unit) return (int)i;
+    }
+    vec_push(program->module->arena, &program->regions, (LRegion){.unit = unit});
+    return (int)program->regions.len - 1;
+}
+
+/* Splits the piece's size into rounded content and unit. */
+static bool size_piece(LProgram *program, Piece *piece, Diag *diag) {
+    DimContext *dims = program->module->dims;
+    LTensor *tensor = piece->tensor;
+    Dim width = dim_int(dims, (int64_t)dtype_bytes(tensor->dtype));
+    Dim bytes = dim_mul(dims, tensor->elements, width), unit = NULL;
+    if (bytes) unit = dim_primitive(dims, bytes, &piece->bytes);
+    if (unit && piece->bytes == 0) unit = dim_int(dims, 1); /* no elements */
+    if (!unit || !round_up(piece->bytes, &piece->bytes)) return too_large(tensor, diag);
+    tensor->region = region_of(program, unit);
+    return true;
+}
+
+/* ---- offsets -----------------------------------------------------------------------------------
+ */
+
+static int by_size(const void *a, const void *b) {
+    const Piece *x = a, *y = b;
+    if (x->bytes != y->bytes) return x->bytes > y->bytes ? -1 : 1;
+    return x->tensor->id - y->tensor->id;
+}
+
+static int by_offset(const void *a, const void *b) {
+    const Piece *const *x = a, *const *y = b;
+    const LTensor *s = (*x)->tensor, *t = (*y)->tensor;
+    if (s->offset != t->offset) return s->offset < t->offset ? -1 : 1;
+    return s->id - t->id;
+}
+
+/* Gives pieces[index] the lowest offset that none of those placed before it forbids. */
+static bool place(Piece *pieces, size_t index, const Piece **rivals, LRegion *region) {
+    Piece *piece = &pieces[index];
+    size_t count = 0;
+    for (size_t i = 0; i < index; i++) {
+        if (pieces[i].tensor->region == piece->tensor->region && live_together(&pieces[i], piece))
+            rivals[count++] = &pieces[i];
+    }
+    if (count > 1) qsort(rivals, count, sizeof(const Piece *), by_offset);
+    int64_t offset = 0, end;
+    for (size_t i = 0; i < count && rivals[i]->tensor->offset - offset < piece->bytes; i++) {
+        int64_t after = rivals[i]->tensor->offset + rivals[i]->bytes;
+        if (after > offset) offset = after;
+    }
+    if (!checked_add(offset, piece->bytes, &end)) return false;
+    piece->tensor->offset = offset;
+    if (end > region->bytes) region->bytes = end;
+    return true;
+}
+
+static bool plan_temporaries(LProgram *program, Arena *scratch, Diag *diag) {
+    Piece *pieces = find_pieces(program, scratch);
+    size_t count = 0;
+    for (size_t i = 0; i < program->tensors.len; i++) {
+        if (pieces[i].tensor->role != TENSOR_TEMP) continue;
+        pieces[count] = pieces[i];
+        if (!size_piece(program, &pieces[count++], diag)) return false;
+    }
+    if (count > 1) qsort(pieces, count, sizeof(Piece), by_size);
+    const Piece **rivals = arena_array(scratch, const Piece *, count);
+    int64_t total = 0;
+    for (size_t i = 0; i < count; i++) {
+        LRegion *region = &program->regions.data[pieces[i].tensor->region];
+        if (!place(pieces, i, rivals, region)) return too_large(pieces[i].tensor, diag);
+    }
+    for (size_t i = 0; i < program->regions.len; i++) {
+        if (checked_add(total, program->regions.data[i].bytes, &total)) continue;
+        diag_error(diag, (Span){0}, "the memory for temporaries overflows");
+        return false;
+    }
+    return true;
+}
+
+/* ---- weights -----------------------------------------------------------------------------------
+ */
+
+static bool plan_weights(LProgram *program, Diag *diag) {
+    int64_t end = 0;
+    for (size_t i = 0; i < program->tensors.len; i++) {
+        LTensor *tensor = program->tensors.data[i];
+        if (tensor->role != TENSOR_WEIGHT) continue;
+        int64_t elements, bytes;
+        require(dim_is_int(tensor->elements, &elements));
+        tensor->weight_offset = end;
+        if (!checked_mul(elements, (int64_t)dtype_bytes(tensor->dtype), &bytes) ||
+            !checked_add(end, bytes, &end) || !round_up(end, &end)) {
+            return too_large(tensor, diag);
+        }
+    }
+    program->weight_bytes = end;
+    return true;
+}
+
+bool plan_memory(LProgram *program, Diag *diag) {
+    Arena *scratch = arena_create();
+    program->regions.len = 0;
+    bool planned = plan_temporaries(program, scratch, diag) && plan_weights(program, diag);
+    arena_destroy(scratch);
+    return planned;
+}
+
+/* ---- the lower bound ---------------------------------------------------------------------------
+ */
+
+/* INT64_MAX where it overflows. */
+static int64_t tensor_size(const LTensor *tensor, const int64_t *symbols) {
+    int64_t bytes;
+    if (!dim_eval(tensor->elements, symbols, &bytes)) return INT64_MAX;
+    if (!checked_mul(bytes, (int64_t)dtype_bytes(tensor->dtype), &bytes)) return INT64_MAX;
+    return bytes;
+}
+
+int64_t plan_memory_bound(const LProgram *program, const int64_t *symbols) {
+    Arena *scratch = arena_create();
+    const Piece *pieces = find_pieces(program, scratch);
+    int64_t bound = 0;
+    for (size_t c = 0; c < program->calls.len; c++) {
+        int64_t live = 0;
+        for (size_t i = 0; i < program->tensors.len; i++) {
+            const Piece *piece = &pieces[i];
+            if (piece->tensor->role != TENSOR_TEMP || piece->first < 0) continue;
+            if (piece->first > (int)c || piece->last < (int)c) continue;
+            if (!checked_add(live, tensor_size(piece->tensor, symbols), &live)) live = INT64_MAX;
+        }
+        if (live > bound) bound = live;
+    }
+    arena_destroy(scratch);
+    return bound;
+}

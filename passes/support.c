@@ -1,0 +1,48 @@
+/* What passes share: which values are known at compile time, removal, replacement. */
+#include "passes/support.h"
+
+bool *constant_marks(const Graph *graph, Arena *arena) {
+    bool *marks = arena_array(arena, bool, graph->module->value_count);
+    graph_each(graph, node) {
+        bool constant = node->op != OP_dequantize;
+        for (int i = 0; i < node->noperands; i++) {
+            constant = constant && marks[node->operands[i]->id];
+        }
+        for (int i = 0; i < node->nresults; i++) marks[node->results[i]->id] = constant;
+    }
+    return marks;
+}
+
+bool remove_dead(Graph *graph, Arena *scratch) {
+    int *uses = graph_use_counts(graph, scratch);
+    bool changed = false;
+    for (Node *node = graph->last, *previous; node; node = previous) {
+        previous = node->prev;
+        bool used = false;
+        for (int i = 0; i < node->nresults; i++) used = used || uses[node->results[i]->id];
+        if (used) continue;
+        for (int i = 0; i < node->noperands; i++) uses[node->operands[i]->id]--;
+        node_remove(node);
+        changed = true;
+    }
+    return changed;
+}
+
+void replace_node(Node *node, Value *value) {
+    require(node->nresults == 1 && value != node->results[0]);
+    graph_replace(node->graph, node->results[0], value);
+    node_remove(node);
+}
+
+void carry_annotations(const Node *node, Value *value) {
+    if (node->nannotations && value->def && value->def != node) {
+        node_annotate(value->def, node->nannotations, node->annotations);
+    }
+}
+
+bool value_is_literal(const Value *value, double *number) {
+    if (!value_is_op(value, OP_const) || !value->def->data) return false;
+    if (tensor_elements(value->def->data) != 1) return false;
+    *number = tensor_get(value->def->data, 0);
+    return true;
+}
