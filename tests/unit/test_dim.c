@@ -247,6 +247,8 @@ Test(dim, order_is_decided_where_it_can_be) {
     cr_assert_eq(le(&f, "min(N, T)", "max(N, T)"), 1);
     cr_assert_eq(le(&f, "N + T", "2*max(N, T)"), -1); /* true, but needs both cases at once */
     cr_assert_eq(le(&f, "max(N, T)", "N + T"), 1);
+    /* The factor before max may be negative: N = 0, T = 9. */
+    cr_assert_eq(le(&f, "floordiv(N - 5, T)*N", "floordiv(N - 5, T)*max(N, T)"), -1);
     cr_assert_eq(le(&f, "N", "min(N + 1, N + T)"), 1);
     cr_assert_eq(le(&f, "max(N, 3) - 3", "N"), 1);
     cr_assert_eq(le(&f, "0 - 9223372036854775807", "N + 9223372036854775807"), -1);

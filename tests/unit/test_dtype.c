@@ -129,6 +129,10 @@ Test(dtype, narrowing_extremes) {
     /* A NaN whose payload has only low bits must not become infinity. */
     cr_assert(isnan(f16_to_f32(f32_to_f16(float_of(0x7F800001)))));
     cr_assert(isnan(bf16_to_f32(f32_to_bf16(float_of(0xFF800001)))));
+    uint64_t low_payload = UINT64_C(0x7FF0000000000001);
+    double nan;
+    memcpy(&nan, &low_payload, sizeof(nan));
+    cr_assert(isnan(f16_to_f32(f64_to_f16(nan))) && isnan(bf16_to_f32(f64_to_bf16(nan))));
     cr_assert_eq(f32_to_bf16(float_of(0xFFC00000)) & 0x8000, 0x8000);
 }
 
