@@ -62,6 +62,28 @@ static void check(nn_status status, const char *what) {
     exit(1);
 }
 
+#ifdef SERIAL
+/* Without libnnrt: no threads, memory from the heap. */
+static void *heap_allocate(void *allocator, size_t bytes, size_t alignment) {
+    (void)allocator;
+    return aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+}
+
+static void heap_release(void *allocator, void *memory, size_t bytes) {
+    (void)allocator;
+    (void)bytes;
+    free(memory);
+}
+
+nn_status nn_default_options(size_t threads, nn_options *options) {
+    (void)threads;
+    *options = (nn_options){.struct_bytes = sizeof *options, .allocate = heap_allocate, .release = heap_release};
+    return NN_OK;
+}
+
+void nn_release_options(nn_options *options) { (void)options; }
+#endif
+
 /* Median seconds of a run on the first n images. */
 static double latency(nn_context *context, const unsigned char *images, float *probs, size_t n) {
     static double times[RUNS];

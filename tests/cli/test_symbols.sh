@@ -1,0 +1,23 @@
+# Objects for every architecture and level need nothing but memcpy, memset and memmove, and export only the interface.
+. tests/cli/lib.sh
+
+check() { # OBJECT PREFIX
+    local undefined extra
+    undefined=$(llvm-nm-19 --undefined-only --just-symbol-name "$1" | grep -vxE 'memcpy|memset|memmove')
+    [ -z "$undefined" ] || fail "$1 needs: $undefined"
+    extra=$(llvm-nm-19 --extern-only --defined-only --just-symbol-name "$1" | grep -vE "^$2_(context_bytes|init|create|run|destroy|info|message)__nn1_[0-9a-f]{16}$")
+    [ -z "$extra" ] || fail "$1 exports: $extra"
+}
+
+for network in examples/digits/cnn.nn tests/networks/all_ops.nn; do
+    for options in -mcpu=x86-64-v2 -mcpu=x86-64-v3 -mcpu=x86-64-v4 -mcpu=sapphirerapids -mtriple=aarch64-linux-gnu -mtriple=riscv64-linux-gnu; do
+        for more in "-bind N=1" ""; do
+            expect 0 "$NNC" $network ${options/-mcpu/-mtriple=x86_64-linux-gnu -mcpu} $more -weights=random -o "$TMP/net.o"
+            check "$TMP/net.o" "$(basename $network .nn)"
+        done
+    done
+done
+expect 0 "$NNC" examples/digits/cnn.nn -emit=so -o "$TMP/net.so"
+exported=$(llvm-nm-19 -D --defined-only --just-symbol-name "$TMP/net.so")
+[ "$exported" = nn_network_entry ] || fail "net.so exports: $exported"
+finish
