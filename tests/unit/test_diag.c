@@ -118,7 +118,8 @@ Test(diag, long_lines_are_cut) {
     }
 }
 
-/* Two-byte characters at even or at odd offsets, so that each end of the window would fall within one. */
+/* Two-byte characters at even or at odd offsets, so that each end of the window would fall within
+ * one. */
 Test(diag, cutting_keeps_characters_whole) {
     char text[1003];
     for (int odd = 0; odd < 2; odd++) {
