@@ -24,7 +24,7 @@ bool interp_run(const Graph *graph, const Tensor *inputs, Tensor *outputs, Arena
                 Diag *diag);
 
 /* Value of an expression over parameters and constants only; null data and false if weights are missing or a symbol
- * is involved. The result lives in the arena. */
+ * is involved. The result lives in the arena. diag null: the reason stays unsaid. */
 bool interp_constant(const Value *value, Tensor *result, Arena *arena, Diag *diag);
 
 #endif
