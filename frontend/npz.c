@@ -80,6 +80,9 @@ bool npz_read(Arena *arena, const char *path, TensorFile *file, Diag *diag) {
     FileBytes bytes;
     zip_error_t error;
     if (!file_map(arena, path, &bytes, diag, (Span){0})) return false;
+    /* libzip takes an empty file for an archive without members; the smallest real one has a
+     * directory's end. */
+    if (bytes.size < 22) return npz_error(&npz, 0, "is not a .npz file, or damaged");
     zip_error_init(&error);
     zip_source_t *source = zip_source_buffer_create(bytes.data, bytes.size, 0, &error);
     if (source) npz.archive = zip_open_from_source(source, ZIP_RDONLY, &error);
