@@ -17,15 +17,21 @@ static void add_scaled(bool floats, Cell *to, Cell a, const Cell *x, int64_t str
         for (int64_t i = 0; i < n; i++) to[i].i = wrap_add(to[i].i, wrap_mul(a.i, x[i * stride].i));
 }
 
+/* Four sums at a time: one alone would wait for each addition to finish. */
+static double dot_floats(const Cell *a, const Cell *b, int64_t n) {
+    double sums[4] = {0};
+    int64_t i = 0;
+    for (; i + 4 <= n; i += 4)
+        for (int k = 0; k < 4; k++) sums[k] += a[i + k].f * b[i + k].f;
+    for (; i < n; i++) sums[0] += a[i].f * b[i].f;
+    return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+}
+
 static Cell dot(bool floats, const Cell *a, const Cell *b, int64_t n) {
-    Cell sum = {.i = 0};
-    if (floats) {
-        sum.f = 0;
-        for (int64_t i = 0; i < n; i++) sum.f += a[i].f * b[i].f;
-    } else {
-        for (int64_t i = 0; i < n; i++) sum.i = wrap_add(sum.i, wrap_mul(a[i].i, b[i].i));
-    }
-    return sum;
+    if (floats) return (Cell){.f = dot_floats(a, b, n)};
+    int64_t sum = 0;
+    for (int64_t i = 0; i < n; i++) sum = wrap_add(sum, wrap_mul(a[i].i, b[i].i));
+    return (Cell){.i = sum};
 }
 
 static Cell add_cells(bool floats, Cell a, Cell b) {
