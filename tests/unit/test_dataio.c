@@ -373,6 +373,28 @@ Test(dataio, safetensors_cut_off_anywhere) {
     str_free(&out);
 }
 
+/* Any byte replaced by any of these: the file is refused, or every tensor in it can be read whole.
+ */
+Test(dataio, safetensors_damaged_anywhere) {
+    static const char instead[] = "09-[{\"\\,\0\xff";
+    Tensor tensors[] = {sample(DT_f32, 2, (int64_t[]){2, 2}), sample(DT_i64, 1, (int64_t[]){3})};
+    StrBuf out = {0};
+    safetensors_format(2, (const char *[]){"t", "u"}, tensors, &out);
+    for (size_t i = 0; i < out.len - 40; i++) {
+        char kept = out.data[i];
+        for (size_t k = 0; k < sizeof instead; k++) {
+            TensorFile file;
+            diag = diag_create(arena, NULL);
+            out.data[i] = instead[k];
+            bool ok = read_safetensors(out.data, out.len, &file);
+            cr_expect_eq(ok, diag_error_count(diag) == 0);
+            for (size_t t = 0; ok && t < file.count; t++) tensor_hash(&file.tensors[t]);
+        }
+        out.data[i] = kept;
+    }
+    str_free(&out);
+}
+
 Test(dataio, safetensors_bombs) {
     StrBuf text = {0};
     TensorFile file;
