@@ -347,7 +347,7 @@ LKernel *lkernel_expand(LProgram *program, const LKernel *kernel, const LExpandO
 /* ---- transcendentals -------------------------------------------------------------------------- */
 
 /* Expansions into arithmetic, selects and bit operations, for scalars and vectors of f32 (f16 and bf16 are computed in f32) and
- * f64. Error bounds in units of the last place are stated beside each in ir/loop_math.c and held by tests. */
+ * f64. Error bounds in units of the last place are stated beside each in ir/loop/math.c and held by tests. */
 LX lm_exp(LBuilder *b, LX x);
 LX lm_log(LBuilder *b, LX x);
 LX lm_tanh(LBuilder *b, LX x);
