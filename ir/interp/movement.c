@@ -147,7 +147,7 @@ bool eval_gather(const Eval *e) {
     for (int64_t o = 0; view.size > 0 && o < view.outer; o++) {
         for (int64_t i = 0; i < count; i++) {
             int64_t index = tensor_int(indices, i);
-            if (index < 0) index = index < -view.size ? 0 : index + view.size;
+            if (index < 0) index += view.size;
             index = clamp(index, 0, view.size - 1);
             copy_elements(y, (o * count + i) * view.inner, x, (o * view.size + index) * view.inner,
                           view.inner);

@@ -182,12 +182,13 @@ Test(interp_run, bodies_are_run_and_observed) {
     Value *bx = graph_add_input(body, "a", &x->type, (Span){0});
     Builder in = builder(body), b = builder(module->graph);
     Value *squared = build2(&in, OP_mul, bx, bx), *sum = build2(&in, OP_add, squared, bx);
-    graph_set_outputs(body, 3, (Value *[]){sum, squared, bx}, (const char *[]){"s", "q", "x"});
+    graph_set_outputs(body, 4, (Value *[]){sum, squared, bx, sum},
+                      (const char *[]){"s", "q", "x", "again"});
     Node *fused = build_fused(&b, 1, &x, body);
     Value *y = build2(&b, OP_sub, fused->results[0], fused->results[1]);
-    graph_set_outputs(module->graph, 2, (Value *[]){y, fused->results[2]},
-                      (const char *[]){"y", "z"});
-    Tensor input_tensor = COUNTING(5), results[2];
+    graph_set_outputs(module->graph, 3, (Value *[]){y, fused->results[2], fused->results[3]},
+                      (const char *[]){"y", "z", "s"});
+    Tensor input_tensor = COUNTING(5), results[3];
     int *seen = arena_array(arena, int, module->value_count);
     InterpOptions options = {.observe = count, .observe_data = seen};
     cr_assert(interp_run(module->graph, &input_tensor, results, arena, &options, diag), "%s",
@@ -195,6 +196,7 @@ Test(interp_run, bodies_are_run_and_observed) {
     for (int64_t i = 0; i < 5; i++) {
         cr_expect_eq(tensor_get(&results[0], i), (double)i);
         cr_expect_eq(tensor_get(&results[1], i), (double)i);
+        cr_expect_eq(tensor_get(&results[2], i), (double)(i * i + i));
     }
     cr_expect_eq(seen[squared->id], 1);
     cr_expect_eq(seen[fused->results[0]->id], 1);
