@@ -1,0 +1,265 @@
+/* Layers: operators that own parameters. One row a layer: what it takes, and a function that makes
+ * its parameters in PyTorch's shapes and adds the operator. */
+#include "frontend/elaborate.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* A call of a layer whose arguments have been converted. */
+typedef struct LayerCall {
+    Elab *e;
+    const CallSite *site;
+    const Signature *signature;
+    const Attr *attrs; /* in the order of the row */
+    const Span *attr_spans;
+    Value *x;
+    Span x_span;
+    const char *path;
+    bool share;
+} LayerCall;
+
+enum { MAX_LAYER_ATTRS = 10 };
+
+struct Layer {
+    const char *name;
+    AttrSpec attrs[MAX_LAYER_ATTRS]; /* ends with kind ATTR_NONE; the operand is always x */
+    Val (*build)(const LayerCall *call);
+};
+
+/* ---- what layers need
+ * ------------------------------------------------------------------------------ */
+
+static const Attr *argument(const LayerCall *c, const char *name) {
+    for (int i = 0; i < c->signature->nattrs; i++)
+        if (strcmp(c->signature->attrs[i].initial.name, name) == 0) return &c->attrs[i];
+    die("layer '%s' has no argument '%s'", c->site->callee, name);
+}
+
+static Span argument_span(const LayerCall *c, const char *name) {
+    return c->attr_spans[argument(c, name) - c->attrs];
+}
+
+static bool needs_at_least(const LayerCall *c, const char *name, int64_t least) {
+    const Attr *attr = argument(c, name);
+    int count = attr->kind == ATTR_INTS ? attr->count : 1;
+    for (int i = 0; i < count; i++) {
+        int64_t value = attr->kind == ATTR_INTS ? attr->ints[i] : attr->i;
+        if (value >= least) continue;
+        diag_error(c->e->diag, argument_span(c, name),
+                   "'%s' of '%s' must be at least %" PRId64 ", found %" PRId64, name,
+                   c->site->callee, least, value);
+        return false;
+    }
+    return true;
+}
+
+static bool needs_float_of_rank(const LayerCall *c, int least, int greatest) {
+    const TensorType *type = &c->x->type;
+    if (type->rank < least || type->rank > greatest) {
+        const char *bound = least == greatest ? "" : "at least ";
+        diag_error(c->e->diag, c->x_span, "'%s' expects an input of %srank %d, found %s",
+                   c->site->callee, bound, least, elab_type_text(c->e, type));
+        return false;
+    }
+    if (dtype_is_float(type->dtype)) return true;
+    diag_error(c->e->diag, c->x_span, "'%s' expects float elements, found %s (use cast)",
+               c->site->callee, elab_type_text(c->e, type));
+    return false;
+}
+
+/* The size of an axis that decides the shape of parameters. */
+static bool known_size(const LayerCall *c, int axis, const char *what, int64_t *size) {
+    Dim dim = c->x->type.dims[axis];
+    if (dim_is_int(dim, size)) return true;
+    diag_error(c->e->diag, c->x_span, "'%s' needs a known number of %s, found %s%s",
+               c->site->callee, what, elab_type_text(c->e, &c->x->type), elab_bind_hint(c->e, dim));
+    return false;
+}
+
+/* A parameter of the layer with x's element type; null after a message. */
+static Value *parameter(const LayerCall *c, const char *name, int rank, const int64_t *sizes) {
+    Elab *e = c->e;
+    Dim dims[MAX_RANK];
+    for (int i = 0; i < rank; i++) dims[i] = dim_int(e->module->dims, sizes[i]);
+    TensorType type = type_make(c->x->type.dtype, rank, dims);
+    return add_parameter(e, path_join(e, c->path, name), &type, c->share, c->site->span);
+}
+
+/* The operator over x and the layer's parameters; those beyond count are absent. */
+static Val operation(const LayerCall *c, OpKind op, int count, Value *const *parameters, int nattrs,
+                     const Attr *attrs) {
+    Value *operands[8] = {c->x};
+    Span spans[8] = {c->x_span};
+    Span attr_spans[MAX_ATTRS];
+    require(count < 8);
+    for (int i = 0; i < count; i++) {
+        if (!parameters[i]) return val_error();
+        operands[i + 1] = parameters[i];
+        spans[i + 1] = c->site->span;
+    }
+    /* Faults name attributes by their place in the operator's row, which need not be the layer's.
+     */
+    for (int i = 0; i < op_attr_count(op); i++) attr_spans[i] = c->site->span;
+    for (int i = 0; i < nattrs; i++)
+        for (int k = 0; k < c->signature->nattrs; k++)
+            if (strcmp(c->attrs[k].name, attrs[i].name) == 0)
+                attr_spans[op_attr_index(op, attrs[i].name)] = c->attr_spans[k];
+    Node *node = add_operator(c->e, op, count + 1, operands, spans, nattrs, attrs, attr_spans,
+                              c->path, c->site->span);
+    return node ? val_tensor(node_result(node)) : val_error();
+}
+
+/* ---- the layers
+ * --------------------------------------------------------------------------------------- */
+
+static bool conv2d_pad(const LayerCall *c, Attr *pad) {
+    if (pad->kind != ATTR_STRING) return true;
+    int64_t *sides = arena_array(c->e->arena, int64_t, 4);
+    if (!same_pad(c->e, argument_span(c, "pad"), &c->x->type, argument(c, "kernel")->ints,
+                  argument(c, "stride")->ints, argument(c, "dilation")->ints, sides))
+        return false;
+    *pad = attr_ints("pad", 4, sides);
+    return true;
+}
+
+/* weight [filters, channels / groups, kernel], bias [filters] */
+static Val build_conv2d(const LayerCall *c) {
+    int64_t channels, filters = argument(c, "filters")->i, groups = argument(c, "groups")->i;
+    if (!needs_float_of_rank(c, 4, 4) || !known_size(c, 1, "channels", &channels))
+        return val_error();
+    if (!needs_at_least(c, "filters", 1) || !needs_at_least(c, "kernel", 1) ||
+        !needs_at_least(c, "groups", 1))
+        return val_error();
+    if (channels % groups != 0 || filters % groups != 0) {
+        diag_error(c->e->diag, argument_span(c, "groups"),
+                   "%" PRId64 " groups divide neither evenly: %s has %" PRId64
+                   " channels, and there are %" PRId64 " filters",
+                   groups, elab_type_text(c->e, &c->x->type), channels, filters);
+        return val_error();
+    }
+    Attr attrs[] = {*argument(c, "stride"), *argument(c, "pad"), *argument(c, "dilation"),
+                    *argument(c, "groups")};
+    if (!conv2d_pad(c, &attrs[1])) return val_error();
+    const int64_t *kernel = argument(c, "kernel")->ints;
+    bool bias = argument(c, "bias")->i;
+    Value *parameters[2] = {
+        parameter(c, "weight", 4, (int64_t[]){filters, channels / groups, kernel[0], kernel[1]})};
+    if (parameters[0] && bias) parameters[1] = parameter(c, "bias", 1, &filters);
+    return operation(c, OP_conv2d, bias ? 2 : 1, parameters, COUNT_OF(attrs), attrs);
+}
+
+/* weight [units, in], or [in, units] for weight="io"; bias [units] */
+static Val build_dense(const LayerCall *c) {
+    int64_t in, units = argument(c, "units")->i;
+    if (!needs_float_of_rank(c, 1, MAX_RANK) ||
+        !known_size(c, c->x->type.rank - 1, "features", &in) || !needs_at_least(c, "units", 1))
+        return val_error();
+    const char *order = argument(c, "weight")->s;
+    if (strcmp(order, "oi") != 0 && strcmp(order, "io") != 0) {
+        diag_error(c->e->diag, argument_span(c, "weight"),
+                   "'dense' knows the weight orders \"oi\" and \"io\", found \"%s\"", order);
+        return val_error();
+    }
+    bool transposed = strcmp(order, "io") == 0, bias = argument(c, "bias")->i;
+    int64_t shape[2] = {transposed ? in : units, transposed ? units : in};
+    Value *parameters[2] = {parameter(c, "weight", 2, shape)};
+    if (parameters[0] && bias) parameters[1] = parameter(c, "bias", 1, &units);
+    Attr attrs[] = {attr_string("weight_order", order)};
+    return operation(c, OP_dense, bias ? 2 : 1, parameters, COUNT_OF(attrs), attrs);
+}
+
+/* weight, bias, running_mean, running_var [channels] */
+static Val build_batch_norm(const LayerCall *c) {
+    static const char *const names[] = {"weight", "bias", "running_mean", "running_var"};
+    int64_t channels;
+    Value *parameters[4] = {NULL};
+    if (!needs_float_of_rank(c, 2, MAX_RANK) || !known_size(c, 1, "channels", &channels))
+        return val_error();
+    for (int i = 0; i < 4; i++) {
+        parameters[i] = parameter(c, names[i], 1, &channels);
+        if (!parameters[i]) return val_error();
+    }
+    Attr attrs[] = {*argument(c, "eps")};
+    return operation(c, OP_batch_norm, 4, parameters, COUNT_OF(attrs), attrs);
+}
+
+/* ---- the table
+ * ----------------------------------------------------------------------------------------- */
+
+#define INT(id)              {{.name = id, .kind = ATTR_INT}, true, ""}
+#define INT_OR(id, value)    {{.name = id, .kind = ATTR_INT, .i = (value)}, false, ""}
+#define BOOL_OR(id, value)   {{.name = id, .kind = ATTR_BOOL, .i = (value)}, false, ""}
+#define FLOAT_OR(id, value)  {{.name = id, .kind = ATTR_FLOAT, .f = (value)}, false, ""}
+#define STRING_OR(id, value) {{.name = id, .kind = ATTR_STRING, .s = (value)}, false, ""}
+#define INTS(id)             {{.name = id, .kind = ATTR_INTS}, true, ""}
+#define INTS_OR(id, n, ...)                                                                        \
+    {{.name = id, .kind = ATTR_INTS, .count = (n), .ints = (const int64_t[]){__VA_ARGS__}},        \
+     false,                                                                                        \
+     ""}
+
+static const Layer layers[] = {
+    {"conv2d",
+     {INT("filters"), INTS("kernel"), INTS_OR("stride", 2, 1, 1), INTS_OR("pad", 4, 0, 0, 0, 0),
+      INTS_OR("dilation", 2, 1, 1), INT_OR("groups", 1), BOOL_OR("bias", true)},
+     build_conv2d},
+    {"dense", {INT("units"), BOOL_OR("bias", true), STRING_OR("weight", "oi")}, build_dense},
+    {"batch_norm", {FLOAT_OR("eps", 1e-5)}, build_batch_norm},
+};
+
+const Layer *layer_find(const char *name) {
+    for (size_t i = 0; i < COUNT_OF(layers); i++)
+        if (strcmp(layers[i].name, name) == 0) return &layers[i];
+    return NULL;
+}
+
+const char *layer_name(size_t index) {
+    return index < COUNT_OF(layers) ? layers[index].name : NULL;
+}
+
+bool layer_brings_tensors(const Layer *layer, const CallSite *call) {
+    OpKind op;
+    char buffer[32];
+    if (!op_from_name(layer->name, &op)) return false;
+    for (int i = 0; i < call->count; i++) {
+        const char *name = call->given[i].arg->name.text;
+        if (!name || call->given[i].value.kind != VAL_TENSOR) continue;
+        for (int k = 1; k < op_max_operands(op); k++)
+            if (strcmp(name, op_operand_name(op, k, buffer)) == 0) return true;
+    }
+    return false;
+}
+
+static int layer_attr_count(const Layer *layer) {
+    int count = 0;
+    while (count < MAX_LAYER_ATTRS && layer->attrs[count].initial.kind != ATTR_NONE) count++;
+    return count;
+}
+
+Val call_layer(Elab *e, const CallSite *call, const Layer *layer) {
+    static const char *const operands[] = {"x"};
+    Signature signature = {.noperands = 1,
+                           .operands = operands,
+                           .nrequired = 1,
+                           .nattrs = layer_attr_count(layer),
+                           .attrs = layer->attrs};
+    Formal formals[MAX_FORMALS];
+    Actual actuals[MAX_FORMALS];
+    Attr attrs[MAX_LAYER_ATTRS];
+    Span spans[MAX_LAYER_ATTRS];
+    int count = signature_formals(e, &signature, formals);
+    formals[count] = (Formal){"name", NULL, true};
+    formals[count + 1] = (Formal){"share", NULL, true};
+    if (!match_arguments(e, call, formals, count + 2, actuals)) return val_error();
+    LayerCall c = {e, call, &signature, attrs, spans, NULL, actuals[0].span, NULL, false};
+    bool sound = convert_attributes(e, call, &signature, actuals, attrs);
+    if (actuals[0].value.kind != VAL_TENSOR) {
+        diag_error(e->diag, c.x_span, "'%s' takes a tensor, found %s", call->callee,
+                   elab_describe(e, actuals[0].value));
+        sound = false;
+    }
+    if (!sound || !elab_share(e, &actuals[count + 1], &c.share)) return val_error();
+    for (int i = 0; i < signature.nattrs; i++) spans[i] = actuals[1 + i].span;
+    c.x = actuals[0].value.tensor;
+    c.path = owner_path(e, call->callee, &actuals[count], call->span);
+    return c.path ? layer->build(&c) : val_error();
+}
