@@ -132,7 +132,11 @@ bool params_from_file(Graph *graph, const TensorFile *file, const char *path, Ex
     bool ok = report_leftovers(&b, extra) && b.nfaults == 0;
     str_free(&b.faults);
     arena_destroy(b.scratch);
-    /* The file outlives the module and is only read: the source has no use for the const. */
-    if (ok) graph->module->params = (ParamSource){find_in_file, (void *)(uintptr_t)file};
+    if (ok) {
+        TensorFile *kept =
+            arena_new(graph->module->arena, TensorFile); /* the caller's may be on its stack */
+        *kept = *file;
+        graph->module->params = (ParamSource){find_in_file, kept};
+    }
     return ok;
 }
