@@ -211,8 +211,6 @@ matmul("matmul_batch_one", "one right side for the whole batch", (3, 2, 5), (5, 
 matmul("matmul_batch_left", "one left side for the whole batch", (2, 5), (3, 5, 7))
 matmul("matmul_batch_broadcast", "batch dimensions broadcast both ways", (2, 1, 3, 5), (1, 4, 5, 2))
 matmul("matmul_batch_rank", "batch dimensions of different rank", (2, 3, 2, 5), (3, 5, 3))
-matmul("matmul_vector_left", "vector times matrix", (5,), (5, 3))
-matmul("matmul_vector_right", "matrix times vector", (3, 5), (5,))
 matmul("matmul_tiles", "no dimension is a multiple of a tile", (19, 37), (37, 23))
 matmul("matmul_symbolic", "inner and outer sizes are symbols", (3, 5), (5, 7),
        dims={"a": "M, K", "b": "K, N", "y": "M, N"})
