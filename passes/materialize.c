@@ -11,42 +11,10 @@
 
 typedef struct Materializer {
     PassContext *context;
-    const bool *constant;
+    ConstantMarks constant;
     Value **done;           /* by id of the expression: its constant */
     VEC(Value *) constants; /* all so far, for sharing */
 } Materializer;
-
-/* ---- values ------------------------------------------------------------------------------------
- */
-
-static bool missing(PassContext *context, const Node *node) {
-    if (node->op == OP_param) {
-        diag_error(context->diag, node->span, "the weights of '%s' are needed and not at hand",
-                   node_attr(node, "name")->s);
-    } else {
-        diag_error(context->diag, node->span,
-                   "'%s': the constant lies in a side file that is not loaded", node->path);
-    }
-    return false;
-}
-
-/* The value of a constant expression without its outer relayouts; data that exist are not copied.
- */
-static bool evaluate(PassContext *context, const Value *value, Tensor *tensor) {
-    while (value->def->op == OP_relayout) value = value->def->operands[0];
-    const Node *node = value->def;
-    const ParamSource *params = &context->module->params;
-    if (node->op == OP_param) {
-        return (params->find && params->find(params->self, node_attr(node, "name")->s, tensor)) ||
-               missing(context, node);
-    }
-    if (node->op == OP_const) {
-        if (!node->data) return missing(context, node);
-        *tensor = *node->data;
-        return true;
-    }
-    return interp_constant(value, tensor, context->module->arena, context->diag);
-}
 
 /* ---- sharing -----------------------------------------------------------------------------------
  */
@@ -75,7 +43,7 @@ static Value *constant_of(Materializer *m, Value *value) {
     Value **done = &m->done[value->id];
     if (*done) return *done;
     Tensor tensor;
-    if (!evaluate(m->context, value, &tensor)) return NULL;
+    if (!constant_value(m->context, value, &tensor, m->context->module->arena)) return NULL;
     Value *candidate = value;
     if (value->def->op != OP_const) {
         Builder b = builder_before(value->def);
@@ -88,7 +56,7 @@ static Value *constant_of(Materializer *m, Value *value) {
 static bool materialize_list(Materializer *m, int count, Value **values, bool *changed) {
     bool whole = true;
     for (int i = 0; i < count; i++) {
-        if (!m->constant[values[i]->id]) continue;
+        if (!is_constant(m->constant, values[i])) continue;
         Value *constant = constant_of(m, values[i]);
         whole = whole && constant;
         if (!constant || constant == values[i]) continue;
@@ -106,7 +74,7 @@ bool pass_materialize(PassContext *context, Graph *graph) {
     m.done = arena_array(context->scratch, Value *, context->module->value_count);
     bool changed = false, whole = true;
     graph_each(graph, node) {
-        if (m.constant[node->results[0]->id]) continue;
+        if (is_constant(m.constant, node->results[0])) continue;
         whole &= materialize_list(&m, node->noperands, node->operands, &changed);
         if (diag_full(context->diag)) return changed;
     }

@@ -1,8 +1,9 @@
 /* What passes share: which values are known at compile time, removal, replacement. */
 #include "passes/support.h"
 
-bool *constant_marks(const Graph *graph, Arena *arena) {
-    bool *marks = arena_array(arena, bool, graph->module->value_count);
+ConstantMarks constant_marks(const Graph *graph, Arena *arena) {
+    size_t count = graph->module->value_count;
+    bool *marks = arena_array(arena, bool, count);
     graph_each(graph, node) {
         bool constant = node->op != OP_dequantize;
         for (int i = 0; i < node->noperands; i++) {
@@ -10,7 +11,7 @@ bool *constant_marks(const Graph *graph, Arena *arena) {
         }
         for (int i = 0; i < node->nresults; i++) marks[node->results[i]->id] = constant;
     }
-    return marks;
+    return (ConstantMarks){marks, count};
 }
 
 bool remove_dead(Graph *graph, Arena *scratch) {
@@ -45,4 +46,31 @@ bool value_is_literal(const Value *value, double *number) {
     if (tensor_elements(value->def->data) != 1) return false;
     *number = tensor_get(value->def->data, 0);
     return true;
+}
+
+static bool missing(PassContext *context, const Node *node) {
+    if (node->op == OP_param) {
+        diag_error(context->diag, node->span, "the weights of '%s' are needed and not at hand",
+                   node_attr(node, "name")->s);
+    } else {
+        diag_error(context->diag, node->span,
+                   "'%s': the constant lies in a side file that is not loaded", node->path);
+    }
+    return false;
+}
+
+bool constant_value(PassContext *context, const Value *value, Tensor *tensor, Arena *arena) {
+    while (value->def->op == OP_relayout) value = value->def->operands[0];
+    const Node *node = value->def;
+    const ParamSource *params = &context->module->params;
+    if (node->op == OP_param) {
+        return (params->find && params->find(params->self, node_attr(node, "name")->s, tensor)) ||
+               missing(context, node);
+    }
+    if (node->op == OP_const) {
+        if (!node->data) return missing(context, node);
+        *tensor = *node->data;
+        return true;
+    }
+    return interp_constant(value, tensor, arena, context->diag);
 }

@@ -10,10 +10,18 @@
 #include "passes/passes.def"
 #undef PASS
 
-/* marks[value->id]: the value is computed at compile time. It depends on parameters and constants
- * only, and no `dequantize` is among its operators: that one is there to keep the weight small in
- * memory, so it runs with the network. Holds for values that exist at the call. */
-bool *constant_marks(const Graph *graph, Arena *arena);
+/* Which values are computed at compile time: those that depend on parameters and constants only,
+ * with no `dequantize` among their operators. That one is there to keep a weight small in memory,
+ * so it runs with the network. Values made after the marks count as not constant. */
+typedef struct ConstantMarks {
+    const bool *at; /* by value id */
+    size_t count;
+} ConstantMarks;
+
+ConstantMarks constant_marks(const Graph *graph, Arena *arena);
+static inline bool is_constant(ConstantMarks marks, const Value *value) {
+    return value->id < marks.count && marks.at[value->id];
+}
 
 /* Removes nodes whose results nobody uses; returns whether there were any. */
 bool remove_dead(Graph *graph, Arena *scratch);
@@ -25,5 +33,9 @@ void carry_annotations(const Node *node, Value *value);
 
 /* The value as a scalar or single element that is known now. */
 bool value_is_literal(const Value *value, double *number);
+
+/* The value of a constant expression, layout ignored. Data that exist are not copied, others go to
+ * the arena. False with a diagnostic where weights are missing. */
+bool constant_value(PassContext *context, const Value *value, Tensor *tensor, Arena *arena);
 
 #endif

@@ -1,0 +1,256 @@
+/* Layouts for vectors. Every kernel is right with every layout: this is about speed alone.
+ *
+ * Activations between convolutions are blocked by channels (NCHW16c where a vector holds 16
+ * floats): results of convolutions, and of windows, pads and pointwise kernels that read such.
+ * Inputs and outputs of the network keep the default. Weights of a contraction whose result's
+ * channels are vectors get those channels last: a vector of weights then meets a broadcast element
+ * of the input.
+ *
+ * A kernel hides its layouts: its body starts with relayouts of what it reads to the default and
+ * ends with one of what it yields, and these cost nothing, being index arithmetic. Only relayouts
+ * outside bodies would move data, and those are made on weights only, at compile time. Runs after
+ * fuse; nodes that touch a layout become fused nodes of their own. */
+#include <string.h>
+
+#include "passes/body.h"
+
+typedef struct Chooser {
+    PassContext *context;
+    Graph *graph;
+    ConstantMarks constant;
+    int lanes;
+    LayoutRef blocked;   /* NCHW<lanes>c */
+    bool *wanted;        /* by value id: is to be blocked */
+    VEC(Node *) touched; /* kernels that read, yield, or have weights in, a layout */
+} Chooser;
+
+/* ---- what a kernel is --------------------------------------------------------------------------
+ */
+
+typedef struct Kind {
+    const Node *contraction;
+    bool window, other_anchor;
+    bool moves_channels; /* an operator after which a channel is another one, or none */
+} Kind;
+
+static void add_to_kind(Kind *kind, const Node *node) {
+    switch (op_info(node->op)->family) {
+    case FAMILY_CONTRACTION: kind->contraction = node; break;
+    case FAMILY_WINDOW: kind->window = true; break;
+    case FAMILY_REDUCTION: kind->other_anchor = true; break;
+    case FAMILY_MOVEMENT:
+        if (node->op != OP_pad && node->op != OP_resize && node->op != OP_relayout)
+            kind->moves_channels = true;
+        break;
+    default: break;
+    }
+}
+
+static Kind kind_of(const Node *node) {
+    Kind kind = {0};
+    if (node->op != OP_fused) {
+        add_to_kind(&kind, node);
+        return kind;
+    }
+    graph_each(node->body, inner) add_to_kind(&kind, inner);
+    return kind;
+}
+
+/* ---- which results are blocked -----------------------------------------------------------------
+ */
+
+static bool fixed(Dim dim, int64_t *value) {
+    return dim_is_int(dim, value) && *value > 0;
+}
+
+static bool fits_blocks(const Chooser *c, const TensorType *type) {
+    int64_t channels;
+    return type->rank == 4 && dtype_is_float(type->dtype) && !type->layout &&
+           fixed(type->dims[1], &channels) && channels % c->lanes == 0;
+}
+
+/* Each group's filters are whole blocks. */
+static bool filters_fit(const Chooser *c, const Node *conv) {
+    int64_t filters;
+    return conv->op == OP_conv2d && fixed(conv->operands[1]->type.dims[0], &filters) &&
+           filters % (node_int(conv, "groups") * c->lanes) == 0;
+}
+
+/* Whether the node reads a blocked value with as many channels as it yields. */
+static bool is_fed(const Chooser *c, const Node *node) {
+    const TensorType *type = &node->results[0]->type;
+    for (int i = 0; i < node->noperands; i++) {
+        const Value *x = node->operands[i];
+        if (c->wanted[x->id] && x->type.dims[1] == type->dims[1]) return true;
+    }
+    return false;
+}
+
+static bool wants_blocks(const Chooser *c, const Node *node, const Kind *kind) {
+    if (node->nresults != 1 || !fits_blocks(c, &node->results[0]->type)) return false;
+    if (kind->other_anchor || kind->moves_channels) return false;
+    for (int i = 0; i < c->graph->noutputs; i++) {
+        if (c->graph->outputs[i] == node->results[0]) return false;
+    }
+    if (kind->contraction) return filters_fit(c, kind->contraction);
+    return is_fed(c, node);
+}
+
+/* ---- weights -----------------------------------------------------------------------------------
+ */
+
+static void add_split(Layout *layout, int axis, int64_t factor) {
+    layout->steps[layout->nsteps++] =
+        (LayoutStep){.kind = LAYOUT_SPLIT, .axis = axis, .factor = factor};
+}
+
+static void add_permute(Layout *layout, int count, const int *order) {
+    LayoutStep *step = &layout->steps[layout->nsteps++];
+    step->kind = LAYOUT_PERMUTE;
+    step->count = count;
+    memcpy(step->order, order, (size_t)count * sizeof *order);
+}
+
+/* [O, I, KH, KW]: [O/L, I/L, KH, KW, L of I, L of O] for a blocked image, else [O/L, I, KH, KW, L].
+ */
+static bool conv_weight_layout(const Chooser *c, const Node *conv, bool x_blocked, Layout *layout) {
+    int64_t inputs;
+    if (!filters_fit(c, conv)) return false;
+    if (!fixed(conv->operands[1]->type.dims[1], &inputs)) return false;
+    add_split(layout, 0, c->lanes);
+    if (x_blocked && inputs % c->lanes == 0) {
+        add_split(layout, 2, c->lanes);
+        add_permute(layout, 6, (const int[]){0, 2, 4, 5, 3, 1});
+    } else {
+        add_permute(layout, 5, (const int[]){0, 2, 3, 4, 1});
+    }
+    return true;
+}
+
+/* [out, in] and [in, out] alike: [out/L, in, L]; few outputs are better left alone than padded. */
+static bool matrix_layout(const Chooser *c, const Node *node, Layout *layout) {
+    const TensorType *type = &node->operands[1]->type;
+    bool out_first = node->op == OP_dense && !strcmp(node_attr(node, "weight_order")->s, "oi");
+    int64_t outputs;
+    if (type->rank != 2 || !fixed(type->dims[out_first ? 0 : 1], &outputs)) return false;
+    if (outputs < c->lanes / 2) return false;
+    add_split(layout, out_first ? 0 : 1, c->lanes);
+    if (out_first)
+        add_permute(layout, 3, (const int[]){0, 2, 1});
+    else
+        add_permute(layout, 3, (const int[]){1, 0, 2});
+    return true;
+}
+
+/* The operand of the kernel's node that holds the contraction's weight, -1 where it is not a
+ * constant in memory. Decoders between the two are passed. */
+static int weight_operand(const Chooser *c, const Node *node, const Node *contraction) {
+    int index = 1;
+    if (node->op == OP_fused) {
+        const Value *weight = contraction->operands[1];
+        while (weight->def && (weight->def->op == OP_dequantize || weight->def->op == OP_cast))
+            weight = weight->def->operands[0];
+        if (weight->def) return -1;
+        index = weight->index;
+    }
+    const Value *outside = node->operands[index];
+    return is_constant(c->constant, outside) && !outside->type.layout ? index : -1;
+}
+
+static LayoutRef weight_layout(const Chooser *c, const Node *contraction, bool x_blocked,
+                               bool y_blocked) {
+    Layout layout = {0};
+    bool found = contraction->op == OP_conv2d
+                     ? y_blocked && conv_weight_layout(c, contraction, x_blocked, &layout)
+                     : matrix_layout(c, contraction, &layout);
+    return found ? module_layout(c->context->module, &layout) : NULL;
+}
+
+/* ---- deciding ----------------------------------------------------------------------------------
+ */
+
+static void decide(Chooser *c, Node *node) {
+    Kind kind = kind_of(node);
+    bool touched = wants_blocks(c, node, &kind);
+    c->wanted[node->results[0]->id] = touched;
+    for (int i = 0; i < node->noperands; i++) touched |= c->wanted[node->operands[i]->id];
+    if (kind.contraction && weight_operand(c, node, kind.contraction) >= 0)
+        touched |= weight_layout(c, kind.contraction, false, touched) != NULL;
+    if (touched) vec_push(c->context->scratch, &c->touched, node);
+}
+
+/* Nodes that touch a layout get a body; their result's mark moves to the new value. */
+static void enclose_touched(Chooser *c, bool *yields_blocks) {
+    for (size_t i = 0; i < c->touched.len; i++) {
+        Node **node = &c->touched.data[i];
+        yields_blocks[i] = c->wanted[(*node)->results[0]->id];
+        if ((*node)->op != OP_fused)
+            *node = enclose(c->graph, node, 1, *node, c->constant, c->context->scratch);
+    }
+}
+
+/* ---- applying ----------------------------------------------------------------------------------
+ */
+
+/* The body's input i gets the layout of the operand; inside it is seen in the default one. */
+static void adopt_operand(Node *node, int i) {
+    Graph *body = node->body;
+    Value *input = body->inputs[i];
+    input->type.layout = node->operands[i]->type.layout;
+    Builder b = {.graph = body, .before = body->first, .path = input->path, .span = input->span};
+    Value *plain = build1(&b, OP_relayout, input, attr_layout("layout", NULL));
+    graph_replace(body, input, plain);
+    plain->def->operands[0] = input;
+}
+
+static void yield_layout(Node *node, LayoutRef layout) {
+    Graph *body = node->body;
+    Value *output = body->outputs[0];
+    Builder b = {.graph = body, .path = output->path, .span = output->span};
+    body->outputs[0] = build1(&b, OP_relayout, output, attr_layout("layout", layout));
+    node->results[0]->type = body->outputs[0]->type;
+}
+
+/* The image of a convolution, seen from inside the body, is a blocked operand or made from one. */
+static bool image_is_blocked(const Chooser *c, const Node *contraction) {
+    const Value *x = contraction->operands[0];
+    while (x->def && x->def->noperands == 1) x = x->def->operands[0];
+    return !x->def && x->type.layout == c->blocked;
+}
+
+static void apply(Chooser *c, Node *node, bool yields_blocks) {
+    for (int i = 0; i < node->noperands; i++) {
+        if (node->operands[i]->type.layout) adopt_operand(node, i);
+    }
+    Kind kind = kind_of(node);
+    int index = kind.contraction ? weight_operand(c, node, kind.contraction) : -1;
+    if (index >= 0) {
+        bool x_blocked = image_is_blocked(c, kind.contraction);
+        LayoutRef layout = weight_layout(c, kind.contraction, x_blocked, yields_blocks);
+        Value **weight = &node->operands[index];
+        Builder b = {
+            .graph = c->graph, .before = node, .path = (*weight)->path, .span = (*weight)->span};
+        if (layout) {
+            *weight = build1(&b, OP_relayout, *weight, attr_layout("layout", layout));
+            adopt_operand(node, index);
+        }
+    }
+    if (yields_blocks) yield_layout(node, c->blocked);
+}
+
+bool pass_choose_layouts(PassContext *context, Graph *graph) {
+    Chooser c = {.context = context, .graph = graph};
+    c.lanes = target_lanes(context->target, 32);
+    if (c.lanes < 2) return false;
+    Layout blocked = layout_blocked(4, 1, c.lanes);
+    c.blocked = module_layout(context->module, &blocked);
+    c.constant = constant_marks(graph, context->scratch);
+    c.wanted = arena_array(context->scratch, bool, context->module->value_count);
+    graph_each(graph, node) {
+        if (!is_constant(c.constant, node->results[0])) decide(&c, node);
+    }
+    bool *yields_blocks = arena_array(context->scratch, bool, c.touched.len);
+    enclose_touched(&c, yields_blocks);
+    for (size_t i = 0; i < c.touched.len; i++) apply(&c, c.touched.data[i], yields_blocks[i]);
+    return c.touched.len > 0;
+}

@@ -1,0 +1,70 @@
+/* What may share a kernel with what, and at what price. */
+#include <string.h>
+
+#include "passes/fuse_rules.h"
+
+FuseRole fuse_role(const Node *node) {
+    if (node->nresults != 1) return ROLE_NONE;
+    switch (op_info(node->op)->family) {
+    case FAMILY_POINTWISE: return ROLE_POINTWISE;
+    case FAMILY_REDUCTION:
+    case FAMILY_CONTRACTION:
+    case FAMILY_WINDOW: return ROLE_ANCHOR;
+    case FAMILY_MOVEMENT: break;
+    default: return ROLE_NONE;
+    }
+    switch (node->op) {
+    case OP_reshape:
+    case OP_flatten: return ROLE_VIEW;
+    case OP_gather: return ROLE_PICK;
+    case OP_concat: return ROLE_NONE;
+    default: return ROLE_MOVEMENT;
+    }
+}
+
+int element_cost(const Node *node) {
+    switch (node->op) {
+    case OP_exp:
+    case OP_log:
+    case OP_tanh:
+    case OP_sigmoid:
+    case OP_erf:
+    case OP_pow: return 16;
+    case OP_sqrt: return 4;
+    case OP_resize: return strcmp(node_attr(node, "mode")->s, "linear") == 0 ? 8 : 1;
+    case OP_div: {
+        double divisor;
+        return value_is_literal(node->operands[1], &divisor) ? 2 : 4;
+    }
+    default: return 1;
+    }
+}
+
+static FuseRead window_reading(const Node *node) {
+    const Attr *kernel = node_attr(node, "kernel"), *stride = node_attr(node, "stride");
+    for (int i = 0; i < stride->count; i++) {
+        if (stride->ints[i] < kernel->ints[i]) return READ_OFTEN;
+    }
+    return READ_ONCE;
+}
+
+/* A conversion from a narrower type: the loads save what the conversion costs. */
+static bool is_widening(const Value *value) {
+    if (!value_is_op(value, OP_cast)) return false;
+    return dtype_bits(value->def->operands[0]->type.dtype) < dtype_bits(value->type.dtype);
+}
+
+FuseRead operand_reading(const Node *node, int operand) {
+    const Value *x = node->operands[operand];
+    switch (op_info(node->op)->family) {
+    case FAMILY_POINTWISE:
+        return type_same_shape(&x->type, &node->results[0]->type) ? READ_ONCE : READ_OFTEN;
+    case FAMILY_MOVEMENT:
+        if (node->op == OP_gather || node->op == OP_concat) return READ_MEMORY;
+        return node->op == OP_broadcast_to || node->op == OP_resize ? READ_OFTEN : READ_ONCE;
+    case FAMILY_REDUCTION: return node->op == OP_softmax ? READ_OFTEN : READ_ONCE;
+    case FAMILY_WINDOW: return window_reading(node);
+    case FAMILY_CONTRACTION: return operand < 2 && is_widening(x) ? READ_OFTEN : READ_MEMORY;
+    default: return READ_MEMORY;
+    }
+}
