@@ -1,0 +1,238 @@
+/* Logical and physical indices, and the loads and stores that use them.
+ *
+ * A layout's steps turn a list of logical indices into a physical one; read backwards they turn it
+ * back. Loop IR's builder knows the ranges of loop variables, so that floordiv(16 * b + i, 16)
+ * comes out as b wherever i is below 16. */
+#include "codegen/lower/kernel.h"
+
+/* ---- index arithmetic
+ * ------------------------------------------------------------------------------ */
+
+static int split_index(Kernel *k, const LayoutStep *step, LX *index, int count) {
+    LX factor = lx_int(k->b, step->factor), whole = index[step->axis];
+    for (int i = count; i > step->axis + 1; i--) index[i] = index[i - 1];
+    index[step->axis] = lx_binary(k->b, LB_FLOORDIV, whole, factor);
+    index[step->axis + 1] = lx_binary(k->b, LB_MOD, whole, factor);
+    return count + 1;
+}
+
+static void permute(const LayoutStep *step, bool backwards, LX *index) {
+    LX old[MAX_AXES];
+    for (int i = 0; i < step->count; i++) old[i] = index[i];
+    for (int i = 0; i < step->count; i++) {
+        if (backwards)
+            index[step->order[i]] = old[i];
+        else
+            index[i] = old[step->order[i]];
+    }
+}
+
+int physical_index(Kernel *k, const TensorType *type, LX const *logical, LX *physical) {
+    int count = type->rank;
+    for (int i = 0; i < count; i++) physical[i] = logical[i];
+    for (int i = 0; type->layout && i < type->layout->nsteps; i++) {
+        const LayoutStep *step = &type->layout->steps[i];
+        switch (step->kind) {
+        case LAYOUT_PAD:
+            physical[step->axis] = lx_addi(k->b, physical[step->axis], step->lo);
+            break;
+        case LAYOUT_SPLIT: count = split_index(k, step, physical, count); break;
+        case LAYOUT_PERMUTE: permute(step, false, physical); break;
+        }
+    }
+    return count;
+}
+
+static int physical_rank(const TensorType *type) {
+    int count = type->rank;
+    for (int i = 0; type->layout && i < type->layout->nsteps; i++)
+        count += type->layout->steps[i].kind == LAYOUT_SPLIT;
+    return count;
+}
+
+void logical_index(Kernel *k, const TensorType *type, LX const *physical, LX *logical) {
+    LX index[MAX_AXES];
+    int count = physical_rank(type);
+    for (int i = 0; i < count; i++) index[i] = physical[i];
+    for (int s = type->layout ? type->layout->nsteps - 1 : -1; s >= 0; s--) {
+        const LayoutStep *step = &type->layout->steps[s];
+        int a = step->axis;
+        switch (step->kind) {
+        case LAYOUT_PAD: index[a] = lx_addi(k->b, index[a], -step->lo); break;
+        case LAYOUT_SPLIT:
+            index[a] = lx_add(k->b, lx_muli(k->b, index[a], step->factor), index[a + 1]);
+            for (int i = a + 1; i < count - 1; i++) index[i] = index[i + 1];
+            count--;
+            break;
+        case LAYOUT_PERMUTE: permute(step, true, index); break;
+        }
+    }
+    for (int i = 0; i < type->rank; i++) logical[i] = index[i];
+}
+
+/* ---- what a layout does to an axis
+ * ------------------------------------------------------------------ */
+
+/* The logical axis that each physical one comes from. */
+static int trace_axes(const TensorType *type, int *source) {
+    int count = type->rank;
+    for (int i = 0; i < count; i++) source[i] = i;
+    for (int s = 0; type->layout && s < type->layout->nsteps; s++) {
+        const LayoutStep *step = &type->layout->steps[s];
+        if (step->kind == LAYOUT_SPLIT) {
+            for (int i = count; i > step->axis; i--) source[i] = source[i - 1];
+            count++;
+        } else if (step->kind == LAYOUT_PERMUTE) {
+            int old[MAX_AXES];
+            for (int i = 0; i < count; i++) old[i] = source[i];
+            for (int i = 0; i < count; i++) source[i] = old[step->order[i]];
+        }
+    }
+    return count;
+}
+
+uint32_t layout_sources(const TensorType *type, int physical_axis) {
+    int source[MAX_AXES];
+    trace_axes(type, source);
+    return 1u << source[physical_axis];
+}
+
+bool layout_pads_axis(DimContext *ctx, const TensorType *type, int axis) {
+    Dim physical[MAX_AXES], size = dim_int(ctx, 1);
+    int source[MAX_AXES];
+    if (!type->layout) return false;
+    int count = layout_physical_dims(ctx, type->layout, type->rank, type->dims, physical);
+    trace_axes(type, source);
+    for (int i = 0; i < count; i++)
+        if (source[i] == axis) size = dim_mul(ctx, size, physical[i]);
+    return size != type->dims[axis];
+}
+
+bool layout_pads(DimContext *ctx, const TensorType *type) {
+    for (int i = 0; type->layout && i < type->rank; i++)
+        if (layout_pads_axis(ctx, type, i)) return true;
+    return false;
+}
+
+int64_t layout_split_of(const TensorType *type, int axis, int *outer, int *inner) {
+    int source[MAX_AXES], parts[MAX_AXES], nparts = 0;
+    int count = trace_axes(type, source);
+    int64_t factor = 0, factors = 0;
+    for (int i = 0; i < count; i++)
+        if (source[i] == axis) parts[nparts++] = i;
+    *outer = *inner = nparts ? parts[0] : axis;
+    if (!type->layout || nparts != 2) return 0;
+    /* Of two parts, the inner one is as large as the one split that made them. */
+    int where[MAX_AXES], n = type->rank;
+    for (int i = 0; i < n; i++) where[i] = i == axis ? 1 : 0; /* 1: outer or whole, 2: inner */
+    for (int s = 0; s < type->layout->nsteps; s++) {
+        const LayoutStep *step = &type->layout->steps[s];
+        if (step->kind == LAYOUT_SPLIT) {
+            bool ours = where[step->axis] != 0;
+            for (int i = n; i > step->axis + 1; i--) where[i] = where[i - 1];
+            where[step->axis + 1] = ours ? 2 : 0;
+            if (ours) factor = step->factor, factors++;
+            n++;
+        } else if (step->kind == LAYOUT_PERMUTE) {
+            int old[MAX_AXES];
+            for (int i = 0; i < n; i++) old[i] = where[i];
+            for (int i = 0; i < n; i++) where[i] = old[step->order[i]];
+        }
+    }
+    require(factors == 1);
+    for (int i = 0; i < n; i++) {
+        if (where[i] == 1) *outer = i;
+        if (where[i] == 2) *inner = i;
+    }
+    return factor;
+}
+
+/* ---- loads and stores
+ * -------------------------------------------------------------------------------- */
+
+static int index_lanes(LX const *index, int count) {
+    for (int i = 0; i < count; i++) {
+        bool same = index[i]->kind == LX_BROADCAST || index[i]->kind == LX_INT;
+        if (index[i]->type.lanes > 1 && !same) return index[i]->type.lanes;
+    }
+    return 1;
+}
+
+static void count_access(AccessCounts *counts, LX const *index, int count) {
+    if (index_lanes(index, count) == 1)
+        counts->uniform++;
+    else if (index_lanes(index, count - 1) == 1 && lx_is_consecutive(index[count - 1], NULL))
+        counts->consecutive++;
+    else
+        counts->strided++;
+}
+
+LX load_leaf(Kernel *k, const Value *value, LX const *index) {
+    LX physical[MAX_AXES];
+    const Leaf *leaf = kernel_leaf(k, value);
+    LBuffer *buffer = leaf->buffer;
+    if (leaf->direct)
+        for (int i = 0; i < buffer->rank; i++) physical[i] = leaf->direct[i];
+    else
+        physical_index(k, &value->type, index, physical);
+    if (k->probing) count_access(&k->loads, physical, buffer->rank);
+    LX guard = k->scalar_guard, element;
+    if (index_lanes(physical, buffer->rank) > 1) guard = both(k, guard, k->vector_guard);
+    if (guard)
+        element = lx_load_masked(k->b, buffer, physical, guard, zero_of(k, buffer->elem));
+    else
+        element = lx_load(k->b, buffer, physical);
+    return lx_cast(k->b, CAST_VALUE, compute_dtype(value->type.dtype), element);
+}
+
+void store_root(Kernel *k, LX const *index, LX value) {
+    LX physical[MAX_AXES];
+    LBuffer *buffer = kernel_output(k);
+    physical_index(k, &k->root->type, index, physical);
+    if (k->probing) count_access(&k->stores, physical, buffer->rank);
+    LX stored = lx_cast(k->b, CAST_VALUE, k->root->type.dtype, value);
+    lb_store(k->b, buffer, physical, stored, both(k, k->scalar_guard, k->vector_guard));
+}
+
+/* ---- padding
+ * ------------------------------------------------------------------------------------------- */
+
+/* Zeroes what lies outside along one axis; the loops over that axis' parts stand outside, so that
+ * the rest is skipped where nothing is to be done. */
+static void fill_axis(Kernel *k, int axis) {
+    const TensorType *type = &k->root->type;
+    LBuffer *buffer = kernel_output(k);
+    LX physical[MAX_AXES], logical[MAX_RANK];
+    Loop loops[MAX_AXES];
+    int nloops = 0;
+    LStmt *branch = NULL;
+    for (int i = 0; i < buffer->rank; i++) physical[i] = lx_int(k->b, 0);
+    for (int pass = 0; pass < 2; pass++) {
+        for (int i = 0; i < buffer->rank; i++) {
+            bool ours = layout_sources(type, i) >> axis & 1;
+            if (ours != (pass == 0)) continue;
+            Loop loop =
+                loop_open(k, LOOP_SERIAL, "p", lx_int(k->b, 0), lx_dim(k->b, buffer->dims[i]));
+            physical[i] = loop.var;
+            loops[nloops++] = loop;
+        }
+        if (pass == 1) break;
+        logical_index(k, type, physical, logical);
+        LX inside = within(k, logical[axis], type->dims[axis]);
+        inside = inside ? inside : lx_const_int(k->b, ltype(DT_bool, 1), 1);
+        branch = lb_if(k->b, lx_unary(k->b, LU_NOT, inside));
+    }
+    lb_store(k->b, buffer, physical, zero_of(k, buffer->elem), NULL);
+    /* The loops of the second pass close before the branch, those of the first after it. */
+    int inner = 0;
+    for (int i = 0; i < buffer->rank; i++) inner += !(layout_sources(type, i) >> axis & 1);
+    for (int i = 0; i < inner; i++) loop_close(k, &loops[--nloops]);
+    lb_end(k->b, branch);
+    while (nloops > 0) loop_close(k, &loops[--nloops]);
+}
+
+void fill_padding(Kernel *k) {
+    const TensorType *type = &k->root->type;
+    for (int axis = 0; axis < type->rank; axis++)
+        if (layout_pads_axis(k->dims, type, axis)) fill_axis(k, axis);
+}

@@ -1,0 +1,45 @@
+/* Loops as the nests open them. */
+#include "codegen/lower/kernel.h"
+
+Loop loop_open(Kernel *k, LLoopKind kind, const char *name, LX begin, LX extent) {
+    Loop loop = {.scope = scope_begin(k), .var = begin};
+    int64_t count;
+    if (lx_is_int(extent, &count) && count == 1) return loop;
+    loop.loop = lb_for(k->b, kind, name, begin, extent);
+    loop.var = lb_loop_var(k->b, loop.loop);
+    return loop;
+}
+
+void loop_close(Kernel *k, Loop *loop) {
+    scope_end(k, loop->scope);
+    if (loop->loop) lb_end(k->b, loop->loop);
+}
+
+Collapsed loops_open(Kernel *k, int count, const Dim *extents, const char *const *names,
+                     int64_t cost, LX *vars) {
+    Collapsed c = {.scope = scope_begin(k)};
+    for (int i = 0; i < count; i++) vars[i] = lx_int(k->b, 0);
+    int first = 0, last = count - 1;
+    while (first < count && dim_is(extents[first], 1)) first++;
+    while (last >= first && dim_is(extents[last], 1)) last--;
+    if (first > last) return c;
+    Dim total = dims_product(k->dims, count, extents);
+    require(total);
+    c.loop = lb_for(k->b, LOOP_PARALLEL, first == last ? names[first] : "p", lx_int(k->b, 0),
+                    lx_dim(k->b, total));
+    c.loop->cost = cost;
+    LX rest = lb_loop_var(k->b, c.loop);
+    for (int i = last; i >= first; i--) {
+        if (dim_is(extents[i], 1)) continue;
+        LX extent = lx_dim(k->b, extents[i]);
+        LX here = i == first ? rest : lx_binary(k->b, LB_MOD, rest, extent);
+        if (i > first) rest = lx_binary(k->b, LB_FLOORDIV, rest, extent);
+        vars[i] = lb_let(k->b, names[i], here);
+    }
+    return c;
+}
+
+void loops_close(Kernel *k, Collapsed loops) {
+    scope_end(k, loops.scope);
+    if (loops.loop) lb_end(k->b, loops.loop);
+}

@@ -1,0 +1,308 @@
+/* Movement operators: where the element of a result comes from. One row each. */
+#include "codegen/lower/kernel.h"
+
+#include <string.h>
+
+/* ---- reshapes
+ * -------------------------------------------------------------------------------------- */
+
+static LX linearize(Kernel *k, int count, const Dim *dims, LX const *index) {
+    LX at = lx_int(k->b, 0);
+    for (int i = 0; i < count; i++)
+        at = lx_add(k->b, lx_mul(k->b, at, lx_dim(k->b, dims[i])), index[i]);
+    return at;
+}
+
+static void delinearize(Kernel *k, LX at, int count, const Dim *dims, LX *index) {
+    int first = 0; /* the first axis that is not trivial needs no remainder */
+    while (first < count && dim_is(dims[first], 1)) index[first++] = lx_int(k->b, 0);
+    for (int i = count - 1; i >= first; i--) {
+        LX extent = lx_dim(k->b, dims[i]);
+        if (i == first) {
+            index[i] = at;
+        } else if (dim_is(dims[i], 1)) {
+            index[i] = lx_int(k->b, 0);
+        } else {
+            index[i] = lx_binary(k->b, LB_MOD, at, extent);
+            at = lx_binary(k->b, LB_FLOORDIV, at, extent);
+        }
+    }
+}
+
+/* Whether a group whose product is p should grow before the one whose product is q. */
+static bool grows_first(DimContext *ctx, Dim p, Dim q) {
+    if (dim_divide_exact(ctx, q, p)) return true;
+    return !dim_divide_exact(ctx, p, q) && dim_le(ctx, p, q) == 1;
+}
+
+/* Runs of axes with equal products are reshaped on their own: [N, 8, 8] to [N, 64] leaves N alone.
+ */
+void reshape_index(Kernel *k, int from_rank, const Dim *from_dims, LX const *from, int to_rank,
+                   const Dim *to_dims, LX *to) {
+    DimContext *ctx = k->dims;
+    int i = 0, j = 0;
+    while (i < from_rank || j < to_rank) {
+        int i0 = i, j0 = j;
+        Dim p = i < from_rank ? from_dims[i++] : dim_int(ctx, 1);
+        Dim q = j < to_rank ? to_dims[j++] : dim_int(ctx, 1);
+        while (p != q) {
+            if (i < from_rank && (j == to_rank || grows_first(ctx, p, q)))
+                p = dim_mul(ctx, p, from_dims[i++]);
+            else if (j < to_rank)
+                q = dim_mul(ctx, q, to_dims[j++]);
+            else
+                break;
+            require(p && q);
+        }
+        if (i - i0 == 1 && j - j0 == 1)
+            to[j0] = from[i0];
+        else
+            delinearize(k, linearize(k, i - i0, from_dims + i0, from + i0), j - j0, to_dims + j0,
+                        to + j0);
+    }
+}
+
+static LX emit_reshape(Kernel *k, const Value *value, LX const *index) {
+    const Value *x = value->def->operands[0];
+    LX at[MAX_RANK];
+    reshape_index(k, value->type.rank, value->type.dims, index, x->type.rank, x->type.dims, at);
+    return emit_element(k, x, at);
+}
+
+/* ---- permutations, copies
+ * ----------------------------------------------------------------------------- */
+
+static LX emit_transpose(Kernel *k, const Value *value, LX const *index) {
+    const Value *x = value->def->operands[0];
+    const Attr *perm = node_attr(value->def, "perm");
+    LX at[MAX_RANK];
+    for (int i = 0; i < x->type.rank; i++) {
+        int from = perm->count ? normalize_axis(perm->ints[i], x->type.rank) : x->type.rank - 1 - i;
+        at[from] = index[i];
+    }
+    return emit_element(k, x, at);
+}
+
+static LX emit_broadcast_to(Kernel *k, const Value *value, LX const *index) {
+    const Value *x = value->def->operands[0];
+    int shift = value->type.rank - x->type.rank;
+    LX at[MAX_RANK];
+    for (int i = 0; i < x->type.rank; i++) {
+        bool stretched = dim_is(x->type.dims[i], 1) && !dim_is(value->type.dims[shift + i], 1);
+        at[i] = stretched ? lx_int(k->b, 0) : index[shift + i];
+    }
+    return emit_element(k, x, at);
+}
+
+static LX emit_relayout(Kernel *k, const Value *value, LX const *index) {
+    return emit_element(k, value->def->operands[0], index);
+}
+
+/* ---- joining and cutting
+ * --------------------------------------------------------------------------------- */
+
+/* x under a condition, which guards its loads; null: always. */
+static LX emit_where_valid(Kernel *k, const Value *x, LX const *index, LX condition) {
+    Guards before = guard_push(k, condition);
+    LX result = emit_element(k, x, index);
+    guard_pop(k, before);
+    return result;
+}
+
+static bool is_false(LX condition) {
+    int64_t value;
+    return condition && lx_is_int(condition, &value) && !value;
+}
+
+static LX emit_concat(Kernel *k, const Value *value, LX const *index) {
+    const Node *node = value->def;
+    int axis = normalize_axis(node_int(node, "axis"), value->type.rank);
+    Dim begin = dim_int(k->dims, 0);
+    LX result = NULL, at[MAX_RANK];
+    memcpy(at, index, (size_t)value->type.rank * sizeof(LX));
+    for (int i = 0; i < node->noperands; i++) {
+        const Value *x = node->operands[i];
+        at[axis] = lx_sub(k->b, index[axis], lx_dim(k->b, begin));
+        LX inside = within(k, at[axis], x->type.dims[axis]);
+        begin = dim_add(k->dims, begin, x->type.dims[axis]);
+        if (is_false(inside) || dim_is(x->type.dims[axis], 0)) continue;
+        LX element = emit_where_valid(k, x, at, inside);
+        result = result && inside ? lx_select(k->b, inside, element, result) : element;
+    }
+    return result ? result : zero_of(k, ltype(compute_dtype(value->type.dtype), 1));
+}
+
+static LX emit_split(Kernel *k, const Value *value, LX const *index) {
+    const Value *x = value->def->operands[0];
+    int axis = normalize_axis(node_int(value->def, "axis"), x->type.rank);
+    LX at[MAX_RANK];
+    memcpy(at, index, (size_t)x->type.rank * sizeof(LX));
+    Dim first = dim_mul(k->dims, dim_int(k->dims, value->index), value->type.dims[axis]);
+    at[axis] = lx_add(k->b, index[axis], lx_dim(k->b, first));
+    return emit_element(k, x, at);
+}
+
+static LX emit_slice(Kernel *k, const Value *value, LX const *index) {
+    const Node *node = value->def;
+    const Value *x = node->operands[0];
+    const Attr *starts = node_attr(node, "starts"), *ends = node_attr(node, "ends");
+    const Attr *axes = node_attr(node, "axes"), *steps = node_attr(node, "steps");
+    LX at[MAX_RANK];
+    memcpy(at, index, (size_t)x->type.rank * sizeof(LX));
+    for (int i = 0; i < starts->count; i++) {
+        int axis = normalize_axis(axes->count ? axes->ints[i] : i, x->type.rank);
+        int64_t step = steps->count ? steps->ints[i] : 1;
+        Dim first, count;
+        bool known = slice_axis(k->dims, x->type.dims[axis], starts->ints[i], ends->ints[i], step,
+                                &first, &count);
+        require(known);
+        at[axis] = lx_add(k->b, lx_muli(k->b, index[axis], step), lx_dim(k->b, first));
+    }
+    return emit_element(k, x, at);
+}
+
+static bool on_path(const Kernel *k, const Node *node) {
+    for (int i = 0; i < k->path_length; i++)
+        if (k->path[i] == node) return true;
+    return false;
+}
+
+static LX border_value(Kernel *k, const Value *value) {
+    LType type = ltype(compute_dtype(value->type.dtype), 1);
+    double border = node_float(value->def, "value");
+    LX x = dtype_is_float(type.dtype) ? lx_const(k->b, type, border)
+                                      : lx_const_int(k->b, type, (int64_t)border);
+    return round_to(k, x, value->type.dtype);
+}
+
+/* A pad on the way from the anchor to the root is either not left by the nest or known to be left:
+ * see epilogue.c. */
+static LX emit_pad(Kernel *k, const Value *value, LX const *index) {
+    const Node *node = value->def;
+    const Value *x = node->operands[0];
+    const Attr *pads = node_attr(node, "pads");
+    LX at[MAX_RANK], inside = NULL;
+    bool decided = on_path(k, node);
+    if (decided && k->at_border) return border_value(k, value);
+    for (int i = 0; i < x->type.rank; i++) {
+        at[i] = lx_addi(k->b, index[i], -pads->ints[i]);
+        if (decided || (pads->ints[i] == 0 && pads->ints[x->type.rank + i] == 0)) continue;
+        inside = both(k, inside, within(k, at[i], x->type.dims[i]));
+    }
+    if (!inside) return emit_element(k, x, at);
+    LX border = border_value(k, value);
+    if (is_false(inside)) return border;
+    return lx_select(k->b, inside, emit_where_valid(k, x, at, inside), border);
+}
+
+/* ---- indexing
+ * -------------------------------------------------------------------------------------------- */
+
+static LX clamp_index(Kernel *k, LX i, Dim extent) {
+    LX last = lx_addi(k->b, lx_dim(k->b, extent), -1);
+    return lx_binary(k->b, LB_MAX, lx_binary(k->b, LB_MIN, i, last), lx_int(k->b, 0));
+}
+
+static LX emit_gather(Kernel *k, const Value *value, LX const *index) {
+    const Value *x = value->def->operands[0], *indices = value->def->operands[1];
+    int axis = normalize_axis(node_int(value->def, "axis"), x->type.rank);
+    int middle = indices->type.rank;
+    LX picked = lx_cast(k->b, CAST_VALUE, DT_i64, emit_element(k, indices, index + axis));
+    LX size = lx_dim(k->b, x->type.dims[axis]);
+    LX negative = lx_binary(k->b, LB_LT, picked, lx_int(k->b, 0));
+    /* Clamped first, so that the sum cannot wrap. */
+    LX below = lx_binary(k->b, LB_MAX, picked, lx_sub(k->b, lx_int(k->b, 0), size));
+    picked = lx_select(k->b, negative, lx_add(k->b, below, size), picked);
+    LX at[MAX_RANK];
+    for (int i = 0; i < axis; i++) at[i] = index[i];
+    at[axis] = clamp_index(k, picked, x->type.dims[axis]);
+    if (!k->probing) at[axis] = lb_let(k->b, "at", at[axis]);
+    for (int i = axis + 1; i < x->type.rank; i++) at[i] = index[i - 1 + middle];
+    LX some = within(k, lx_int(k->b, 0), x->type.dims[axis]);
+    return emit_where_valid(k, x, at, some);
+}
+
+/* ---- resize: pixel i lies at ((2i + 1) * in - out) / (2 * out), an exact fraction
+ * --------------------------- */
+
+typedef struct Tap {
+    LX low, high, weight; /* weight of high */
+} Tap;
+
+static LX fraction_numerator(Kernel *k, LX i, Dim in) {
+    return lx_mul(k->b, lx_addi(k->b, lx_muli(k->b, i, 2), 1), lx_dim(k->b, in));
+}
+
+/* ceil(coordinate - 1/2) = floor(((2i + 1) * in - 1) / (2 * out)): the nearest pixel, halves down.
+ */
+static LX nearest_pixel(Kernel *k, LX i, Dim in, Dim out) {
+    LX numerator = lx_addi(k->b, fraction_numerator(k, i, in), -1);
+    LX denominator = lx_muli(k->b, lx_dim(k->b, out), 2);
+    return clamp_index(k, lx_binary(k->b, LB_FLOORDIV, numerator, denominator), in);
+}
+
+static Tap linear_tap(Kernel *k, LX i, Dim in, Dim out, DType type) {
+    LX numerator = lx_sub(k->b, fraction_numerator(k, i, in), lx_dim(k->b, out));
+    LX denominator = lx_muli(k->b, lx_dim(k->b, out), 2);
+    LX low = lx_binary(k->b, LB_FLOORDIV, numerator, denominator);
+    LX rest = lx_binary(k->b, LB_MOD, numerator, denominator);
+    Tap tap = {.low = clamp_index(k, low, in), .high = clamp_index(k, lx_addi(k->b, low, 1), in)};
+    tap.weight = lx_binary(k->b, LB_DIV, lx_cast(k->b, CAST_VALUE, type, rest),
+                           lx_cast(k->b, CAST_VALUE, type, denominator));
+    return tap;
+}
+
+/* (1 - weight) * a + weight * c */
+static LX mix(Kernel *k, LX a, LX c, LX weight) {
+    LX one = lx_const(k->b, ltype(weight->type.dtype, 1), 1);
+    LX rest = lx_binary(k->b, LB_SUB, one, weight);
+    LX left = lx_binary(k->b, LB_MUL, a, rest), right = lx_binary(k->b, LB_MUL, c, weight);
+    return lx_binary(k->b, LB_ADD, left, right);
+}
+
+static LX mix_row(Kernel *k, const Value *x, LX *at, int w, LX row, Tap columns) {
+    at[w - 1] = row;
+    at[w] = columns.low;
+    LX left = emit_element(k, x, at);
+    at[w] = columns.high;
+    return mix(k, left, emit_element(k, x, at), columns.weight);
+}
+
+static LX emit_resize(Kernel *k, const Value *value, LX const *index) {
+    const Value *x = value->def->operands[0];
+    int w = x->type.rank - 1, h = w - 1;
+    const Dim *in = x->type.dims, *out = value->type.dims;
+    LX at[MAX_RANK];
+    memcpy(at, index, (size_t)x->type.rank * sizeof(LX));
+    if (strcmp(node_attr(value->def, "mode")->s, "linear") != 0) {
+        at[h] = nearest_pixel(k, index[h], in[h], out[h]);
+        at[w] = nearest_pixel(k, index[w], in[w], out[w]);
+        return emit_element(k, x, at);
+    }
+    DType type = compute_dtype(value->type.dtype);
+    Tap rows = linear_tap(k, index[h], in[h], out[h], type);
+    Tap columns = linear_tap(k, index[w], in[w], out[w], type);
+    LX top = mix_row(k, x, at, w, rows.low, columns);
+    LX bottom = mix_row(k, x, at, w, rows.high, columns);
+    return round_to(k, mix(k, top, bottom, rows.weight), value->type.dtype);
+}
+
+/* --------------------------------------------------------------------------------------------------------------
+ */
+
+typedef LX MovementFunction(Kernel *k, const Value *value, LX const *index);
+
+static MovementFunction *const rows[OP_COUNT] = {
+    [OP_reshape] = emit_reshape,     [OP_flatten] = emit_reshape,
+    [OP_transpose] = emit_transpose, [OP_broadcast_to] = emit_broadcast_to,
+    [OP_concat] = emit_concat,       [OP_split] = emit_split,
+    [OP_slice] = emit_slice,         [OP_pad] = emit_pad,
+    [OP_gather] = emit_gather,       [OP_resize] = emit_resize,
+    [OP_relayout] = emit_relayout,
+};
+
+LX emit_movement(Kernel *k, const Value *value, LX const *index) {
+    MovementFunction *emit = rows[value->def->op];
+    require(emit);
+    return emit(k, value, index);
+}

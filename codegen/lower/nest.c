@@ -1,0 +1,208 @@
+/* The loops around the tiles.
+ *
+ * Axes of the result are collapsed into one parallel loop; loops over tiles stand inside it. Where
+ * tiles do not divide an axis its rest is a nest with smaller tiles, so that the main one needs no
+ * test. */
+#include "codegen/lower/nest.h"
+
+/* ---- regions
+ * --------------------------------------------------------------------------------------- */
+
+typedef struct RegionList {
+    DimContext *dims;
+    Dim extent, begin;
+    int count;
+    Region *regions;
+} RegionList;
+
+/* Appends as many tiles of `step` elements as fit; returns false where none can. */
+static void add_whole(RegionList *l, int step, int size) {
+    Dim rest = dim_sub(l->dims, l->extent, l->begin);
+    Dim count = dim_floordiv(l->dims, rest, dim_int(l->dims, step));
+    require(rest && count);
+    if (dim_is(count, 0)) return;
+    l->regions[l->count++] = (Region){l->begin, count, size, false};
+    l->begin = dim_add(l->dims, l->begin, dim_mul(l->dims, count, dim_int(l->dims, step)));
+    require(l->begin);
+}
+
+static void add_masked(RegionList *l, int lanes) {
+    Dim rest = dim_sub(l->dims, l->extent, l->begin);
+    int64_t fixed;
+    require(rest);
+    if (dim_is(rest, 0)) return;
+    int vectors = dim_is_int(rest, &fixed) ? (int)((fixed + lanes - 1) / lanes) : 1;
+    Dim count = dim_ceildiv(l->dims, rest, dim_int(l->dims, vectors * lanes));
+    require(count);
+    bool masked = !dim_is(dim_mod(l->dims, rest, dim_int(l->dims, lanes)), 0);
+    l->regions[l->count++] = (Region){l->begin, count, vectors, masked};
+}
+
+int make_regions(DimContext *dims, Dim extent, int size, bool is_vector, int lanes,
+                 Region *regions) {
+    enum { SMALL = 4 };
+    RegionList l = {dims, extent, dim_int(dims, 0), 0, regions};
+    int64_t fixed;
+    bool known = dim_is_int(extent, &fixed);
+    if (is_vector) {
+        add_whole(&l, size * lanes, size);
+        if (!known && size > 1) add_whole(&l, lanes, 1);
+        add_masked(&l, lanes);
+        return l.count;
+    }
+    add_whole(&l, size, size);
+    if (known) {
+        int64_t rest = fixed % size;
+        if (rest) add_whole(&l, (int)rest, (int)rest);
+        return l.count;
+    }
+    if (size > SMALL) add_whole(&l, SMALL, SMALL);
+    if (size > 1) add_whole(&l, 1, 1);
+    return l.count;
+}
+
+/* ---- loops
+ * ------------------------------------------------------------------------------------------- */
+
+int nest_tile_of(const Nest *n, int axis) {
+    for (int t = 0; t < n->plan->ntiles; t++)
+        if (n->plan->tiles[t].axis == axis) return t;
+    return -1;
+}
+
+static bool is_vector_axis(const Nest *n, int axis) {
+    return axis == n->plan->vector_axis;
+}
+
+/* begin + size * tile */
+static LX tile_begin(Nest *n, const Region *region, int step, LX tile) {
+    LBuilder *b = n->k->b;
+    return lx_add(b, lx_dim(b, region->begin), lx_muli(b, tile, step));
+}
+
+static void set_tile(Nest *n, int t, const Region *region, LX tile) {
+    n->sizes[t] = region->size;
+    n->at[n->plan->tiles[t].axis] = tile_begin(n, region, region->size, tile);
+}
+
+static void set_vectors(Nest *n, const Region *region, LX tile) {
+    n->vectors = region->size;
+    n->masked = region->masked;
+    n->at[n->plan->vector_axis] = tile_begin(n, region, region->size * n->plan->lanes, tile);
+}
+
+/* Loops over the tiles of axis t and further, region by region. */
+static void tile_loops(Nest *n, int t) {
+    Region regions[MAX_REGIONS];
+    if (t == n->plan->ntiles) {
+        nest_tile(n);
+        return;
+    }
+    const DomainAxis *axis = &n->c->axes[n->plan->tiles[t].axis];
+    int count = make_regions(n->k->dims, axis->extent, n->plan->tiles[t].size, false, 1, regions);
+    for (int r = 0; r < count; r++) {
+        Loop loop = loop_open(n->k, LOOP_SERIAL, axis->name, lx_int(n->k->b, 0),
+                              lx_dim(n->k->b, regions[r].count));
+        set_tile(n, t, &regions[r], loop.var);
+        tile_loops(n, t + 1);
+        loop_close(n->k, &loop);
+    }
+}
+
+static int64_t iteration_cost(const Nest *n, int count, const Dim *extents) {
+    double cost = n->c->combine == COMBINE_DOT ? 2 : 1;
+    for (int i = 0; i < n->c->naxes; i++)
+        cost *= (double)dim_estimate(n->k->dims, n->c->axes[i].extent);
+    for (int i = 0; i < count; i++) cost /= (double)dim_estimate(n->k->dims, extents[i]);
+    return cost < 1 ? 1 : cost > 1e15 ? (int64_t)1e15 : (int64_t)cost;
+}
+
+/* One parallel loop over all axes of the result but tiled ones, for given regions of the vector
+ * axis and, where tiles are spread too, of the tiled ones. */
+static void parallel_loop(Nest *n, const Region *vectors, const Region *const *tiles) {
+    Dim extents[MAX_DOMAIN];
+    const char *names[MAX_DOMAIN];
+    LX vars[MAX_DOMAIN];
+    int axes[MAX_DOMAIN], count = 0;
+    for (int i = 0; i < n->c->naxes; i++) {
+        int t = nest_tile_of(n, i);
+        if (n->c->axes[i].reduced || (t >= 0 && !tiles)) continue;
+        axes[count] = i;
+        names[count] = n->c->axes[i].name;
+        extents[count] = n->c->axes[i].extent;
+        if (is_vector_axis(n, i)) extents[count] = vectors->count;
+        if (t >= 0) extents[count] = tiles[t]->count;
+        count++;
+    }
+    Collapsed loop =
+        loops_open(n->k, count, extents, names, iteration_cost(n, count, extents), vars);
+    for (int i = 0; i < count; i++) {
+        int t = nest_tile_of(n, axes[i]);
+        if (is_vector_axis(n, axes[i]))
+            set_vectors(n, vectors, vars[i]);
+        else if (t >= 0)
+            set_tile(n, t, tiles[t], vars[i]);
+        else
+            n->at[axes[i]] = vars[i];
+    }
+    tile_loops(n, tiles ? n->plan->ntiles : 0);
+    loops_close(n->k, loop);
+}
+
+/* All combinations of regions of tiled axes, each a parallel loop of its own. */
+static void spread_tiles(Nest *n, const Region *vectors, int t, const Region **chosen) {
+    Region regions[MAX_REGIONS];
+    if (t == n->plan->ntiles) {
+        parallel_loop(n, vectors, chosen);
+        return;
+    }
+    Dim extent = n->c->axes[n->plan->tiles[t].axis].extent;
+    int count = make_regions(n->k->dims, extent, n->plan->tiles[t].size, false, 1, regions);
+    for (int r = 0; r < count; r++) {
+        chosen[t] = &regions[r];
+        spread_tiles(n, vectors, t + 1, chosen);
+    }
+}
+
+static void nest_emit(Nest *n) {
+    const ContractionPlan *plan = n->plan;
+    const Region *chosen[MAX_TILES];
+    Region regions[MAX_REGIONS] = {{0}};
+    int count = 1, axis = plan->vector_axis;
+    n->vectors = plan->vectors;
+    if (axis >= 0 && !n->c->axes[axis].reduced)
+        count = make_regions(n->k->dims, n->c->axes[axis].extent, plan->vectors, true, plan->lanes,
+                             regions);
+    for (int r = 0; r < count; r++) {
+        if (plan->parallel_tiles)
+            spread_tiles(n, &regions[r], 0, chosen);
+        else
+            parallel_loop(n, &regions[r], NULL);
+    }
+    emit_border(n->k);
+}
+
+/* ---- the kernel
+ * ------------------------------------------------------------------------------------------ */
+
+static Dim operations(const Nest *n) {
+    DimContext *dims = n->k->dims;
+    Dim product = dim_int(dims, n->c->combine == COMBINE_DOT ? 2 : 1);
+    for (int i = 0; i < n->c->naxes; i++) product = dim_mul(dims, product, n->c->axes[i].extent);
+    return product;
+}
+
+bool nest_lower(const Job *job, const Contraction *c, const Finish *finish) {
+    Kernel k;
+    ContractionPlan plan = contraction_plan(c, job->l->target, job->l->dims);
+    StrBuf text = {0};
+    kernel_begin(&k, job->l, job->root, job->anchor, job->uses);
+    k.path = job->path;
+    k.path_length = job->path_length;
+    Nest n = {.k = &k, .c = c, .plan = &plan, .finish = finish};
+    nest_emit(&n);
+    plan_print(c, &plan, &text);
+    kernel_end(&k, kernel_name(job), arena_strdup(job->l->arena, str_text(&text)), operations(&n));
+    str_free(&text);
+    return true;
+}

@@ -1,0 +1,61 @@
+/* The nest builder: one for contractions, reductions and windows. */
+#ifndef NNC_CODEGEN_LOWER_NEST_H
+#define NNC_CODEGEN_LOWER_NEST_H
+
+#include "codegen/lower/kernel.h"
+#include "codegen/schedule/plan.h"
+
+/* What is done to an element of the anchor once it is accumulated (bias, mean) before the epilogue;
+ * index: logical, of the anchor. Null: nothing. */
+typedef struct Finish Finish;
+struct Finish {
+    LX (*apply)(const Finish *self, Kernel *k, LX value, LX const *index);
+    const Contraction *contraction;
+};
+
+/* Fills in what the plan needs to know: blocks, lanes, strides, the order of the reduction's loops.
+ */
+void contraction_survey(const Job *job, Contraction *c);
+
+/* Plans, builds and adds the whole kernel of a surveyed contraction. */
+bool nest_lower(const Job *job, const Contraction *c, const Finish *finish);
+
+/* ---- within the builder (nest.c, nest_tile.c)
+ * ------------------------------------------------------ */
+
+/* A run of equal tiles along one axis. */
+typedef struct Region {
+    Dim begin, count; /* first index; number of tiles */
+    int size;         /* of a tile: elements, or vectors along the vector axis */
+    bool masked;      /* its last vector may reach beyond the axis */
+} Region;
+
+enum { MAX_REGIONS = 3 };
+
+/* size: elements, or lanes * vectors where lanes > 1 (or the axis is the vector axis: is_vector).
+ */
+int make_regions(DimContext *dims, Dim extent, int size, bool is_vector, int lanes,
+                 Region *regions);
+
+typedef struct Nest {
+    Kernel *k;
+    const Contraction *c;
+    const ContractionPlan *plan;
+    const Finish *finish;
+    LX at[MAX_DOMAIN]; /* scalar part of every axis' index: where the tile begins along tiled axes
+                        */
+    int sizes[MAX_TILES]; /* of the current tile */
+    LX within[MAX_TILES]; /* index in the tile */
+    int vectors;          /* along the vector axis in the current tile */
+    bool masked;
+    LX vector;             /* which of them */
+    LBuffer *accumulators; /* [tile 0][tile 1][vector] */
+} Nest;
+
+int nest_tile_of(const Nest *n, int axis); /* -1: not tiled */
+/* Index along an axis of the domain at the current place in the tile. */
+LX nest_index(const Nest *n, int axis);
+/* The reduction of one tile, from the accumulators' declaration to the results' stores. */
+void nest_tile(Nest *n);
+
+#endif

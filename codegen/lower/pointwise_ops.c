@@ -1,0 +1,133 @@
+/* Pointwise operators on loop IR expressions: one row each. */
+#include "codegen/lower/kernel.h"
+
+typedef LX PointwiseFunction(Kernel *k, const Node *node, LX const *x);
+
+typedef struct PointwiseRow {
+    PointwiseFunction *emit;
+    bool costly; /* more than a few instructions: worth computing once */
+} PointwiseRow;
+
+#define UNARY(name, op)                                                                            \
+    static LX emit_##name(Kernel *k, const Node *node, LX const *x) {                              \
+        (void)node;                                                                                \
+        return lx_unary(k->b, op, x[0]);                                                           \
+    }
+#define BINARY(name, op)                                                                           \
+    static LX emit_##name(Kernel *k, const Node *node, LX const *x) {                              \
+        (void)node;                                                                                \
+        return lx_binary(k->b, op, x[0], x[1]);                                                    \
+    }
+#define FUNCTION(name, function)                                                                   \
+    static LX emit_##name(Kernel *k, const Node *node, LX const *x) {                              \
+        (void)node;                                                                                \
+        return function(k->b, x[0]);                                                               \
+    }
+
+UNARY(neg, LU_NEG)
+UNARY(abs, LU_ABS)
+UNARY(sqrt, LU_SQRT)
+UNARY(floor, LU_FLOOR)
+UNARY(ceil, LU_CEIL)
+UNARY(round, LU_ROUND_EVEN)
+UNARY(not, LU_NOT)
+FUNCTION(sigmoid, lm_sigmoid)
+FUNCTION(tanh, lm_tanh)
+FUNCTION(exp, lm_exp)
+FUNCTION(log, lm_log)
+FUNCTION(erf, lm_erf)
+BINARY(add, LB_ADD)
+BINARY(sub, LB_SUB)
+BINARY(mul, LB_MUL)
+BINARY(minimum, LB_MIN)
+BINARY(maximum, LB_MAX)
+BINARY(eq, LB_EQ)
+BINARY(ne, LB_NE)
+BINARY(lt, LB_LT)
+BINARY(le, LB_LE)
+BINARY(gt, LB_GT)
+BINARY(ge, LB_GE)
+BINARY(and, LB_AND)
+BINARY(or, LB_OR)
+
+static LX emit_relu(Kernel *k, const Node *node, LX const *x) {
+    (void)node;
+    return lx_binary(k->b, LB_MAX, x[0], zero_of(k, x[0]->type));
+}
+
+/* Division by 0 gives 0, and by -1 it is a negation, which wraps; the machine's division sees
+ * neither. */
+static LX divide_integers(Kernel *k, LX x, LX y) {
+    LX zero = lx_const_int(k->b, ltype(y->type.dtype, 1), 0);
+    LX one = lx_const_int(k->b, ltype(y->type.dtype, 1), 1);
+    LX by_zero = lx_binary(k->b, LB_EQ, y, zero);
+    if (dtype_class(y->type.dtype) != DCLASS_SIGNED) {
+        LX quotient = lx_binary(k->b, LB_DIV, x, lx_select(k->b, by_zero, one, y));
+        return lx_select(k->b, by_zero, zero, quotient);
+    }
+    LX minus_one = lx_const_int(k->b, ltype(y->type.dtype, 1), -1);
+    LX by_minus_one = lx_binary(k->b, LB_EQ, y, minus_one);
+    LX special = lx_binary(k->b, LB_OR, by_zero, by_minus_one);
+    LX quotient = lx_binary(k->b, LB_DIV, x, lx_select(k->b, special, one, y));
+    LX negated = lx_unary(k->b, LU_NEG, x);
+    return lx_select(k->b, by_zero, zero, lx_select(k->b, by_minus_one, negated, quotient));
+}
+
+static LX emit_div(Kernel *k, const Node *node, LX const *x) {
+    (void)node;
+    if (dtype_is_float(x[0]->type.dtype)) return lx_binary(k->b, LB_DIV, x[0], x[1]);
+    return divide_integers(k, x[0], x[1]);
+}
+
+static LX emit_pow(Kernel *k, const Node *node, LX const *x) {
+    (void)node;
+    int lanes = x[0]->type.lanes > 1 ? x[0]->type.lanes : x[1]->type.lanes;
+    return lm_pow(k->b, lx_broadcast(k->b, x[0], lanes), lx_broadcast(k->b, x[1], lanes));
+}
+
+static LX emit_where(Kernel *k, const Node *node, LX const *x) {
+    (void)node;
+    return lx_select(k->b, x[0], x[1], x[2]);
+}
+
+static LX emit_cast(Kernel *k, const Node *node, LX const *x) {
+    DType to = node_attr(node, "to")->dtype;
+    bool truncates = dtype_is_float(x[0]->type.dtype) && dtype_is_int(to);
+    return lx_cast(k->b, truncates ? CAST_SATURATE : CAST_VALUE, to, x[0]);
+}
+
+/* Both conversions are arithmetic of the float type at hand: f64, else f32. */
+static LX emit_quantize(Kernel *k, const Node *node, LX const *x) {
+    LX delta = lx_const(k->b, ltype(x[0]->type.dtype, 1), node_float(node, "delta"));
+    LX steps = lx_binary(k->b, LB_DIV, x[0], delta);
+    return lx_cast(k->b, CAST_SATURATE_ROUND, node_attr(node, "to")->dtype, steps);
+}
+
+static LX emit_dequantize(Kernel *k, const Node *node, LX const *x) {
+    DType type = compute_dtype(node_attr(node, "to")->dtype);
+    LX delta = lx_const(k->b, ltype(type, 1), node_float(node, "delta"));
+    return lx_binary(k->b, LB_MUL, lx_cast(k->b, CAST_VALUE, type, x[0]), delta);
+}
+
+#define CHEAP(name)  [OP_##name] = {emit_##name, false}
+#define COSTLY(name) [OP_##name] = {emit_##name, true}
+
+static const PointwiseRow rows[OP_COUNT] = {
+    CHEAP(neg),   CHEAP(abs),        CHEAP(relu),      COSTLY(sigmoid), COSTLY(tanh), COSTLY(exp),
+    COSTLY(log),  COSTLY(sqrt),      COSTLY(erf),      CHEAP(floor),    CHEAP(ceil),  CHEAP(round),
+    CHEAP(not),   CHEAP(cast),       COSTLY(quantize), CHEAP(add),      CHEAP(sub),   CHEAP(mul),
+    COSTLY(div),  COSTLY(pow),       CHEAP(minimum),   CHEAP(maximum),  CHEAP(eq),    CHEAP(ne),
+    CHEAP(lt),    CHEAP(le),         CHEAP(gt),        CHEAP(ge),       CHEAP(and),   CHEAP(or),
+    CHEAP(where), CHEAP(dequantize),
+};
+
+bool pointwise_known(OpKind op) {
+    return rows[op].emit != NULL;
+}
+bool pointwise_is_costly(OpKind op) {
+    return rows[op].costly;
+}
+
+LX emit_pointwise(Kernel *k, const Node *node, LX const *x) {
+    return rows[node->op].emit(k, node, x);
+}

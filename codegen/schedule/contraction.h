@@ -1,0 +1,85 @@
+/* A contraction: one structure for everything that sums (or takes the maximum of) products over an
+ * iteration domain.
+ *
+ *   result[r(d)] = combine over the reduced axes of  a[a(d)] * b[b(d)]        d in the domain
+ *
+ * Convolution, dense and matmul have two operands; reductions and windows have one and combine by
+ * sum, product, minimum or maximum. The maps from the domain to the logical indices of operands and
+ * result are affine. */
+#ifndef NNC_CODEGEN_SCHEDULE_CONTRACTION_H
+#define NNC_CODEGEN_SCHEDULE_CONTRACTION_H
+
+#include "ir/loop.h"
+#include "ir/target_desc.h"
+
+enum { MAX_DOMAIN = 2 * MAX_RANK };
+
+typedef struct DomainAxis {
+    const char *name; /* unique in the domain */
+    Dim extent;
+    bool reduced;
+    int64_t block; /* > 1: divides the extent; operands lie in blocks of that many, and so it is
+                      iterated */
+    int lanes;     /* of a vector along it */
+} DomainAxis;
+
+/* offset + sum of scale * axis */
+typedef struct AffineIndex {
+    int64_t offset;
+    int nterms;
+    struct {
+        int axis;
+        int64_t scale;
+    } terms[2];
+    bool may_leave; /* it can lie outside the operand, which then counts as the identity of combine
+                       (0 in a product) */
+} AffineIndex;
+
+/* How memory is accessed when one axis of the domain is the vector axis. */
+typedef enum Stride { STRIDE_NONE, STRIDE_ONE, STRIDE_ANY } Stride;
+
+typedef struct Access {
+    const Value *value;
+    AffineIndex index[MAX_RANK]; /* one entry a logical axis of value */
+    Stride
+        along[MAX_DOMAIN]; /* of the loads behind an operand; of the result: of the root's stores */
+} Access;
+
+typedef enum Combine {
+    COMBINE_DOT,
+    COMBINE_SUM,
+    COMBINE_PRODUCT,
+    COMBINE_MIN,
+    COMBINE_MAX
+} Combine;
+
+/* One loop of the reduction: a whole axis, or its blocks, or the inside of a block. */
+typedef enum PartKind { PART_WHOLE, PART_BLOCKS, PART_INSIDE } PartKind;
+typedef struct LoopPart {
+    int axis;
+    PartKind kind;
+} LoopPart;
+
+typedef struct Contraction {
+    int naxes;
+    DomainAxis axes[MAX_DOMAIN]; /* those of the result first, in its order */
+    int noperands;
+    Access operands[2];
+    Access result; /* value: the anchor */
+    Combine combine;
+    DType dtype; /* of the accumulators */
+    /* The loops of the reduction in the order in which the operand that is read most lies in
+     * memory. */
+    int nparts;
+    LoopPart parts[2 * MAX_DOMAIN];
+} Contraction;
+
+/* Adds an axis and returns its number. */
+int contraction_axis(Contraction *c, const char *name, Dim extent, bool reduced);
+/* Adds scale * axis to an index. */
+void affine_term(AffineIndex *index, int axis, int64_t scale);
+bool affine_depends(const AffineIndex *index, int axis);
+/* Whether an operand's index depends on the axis. */
+bool access_depends(const Access *access, int axis);
+
+#endif

@@ -1,0 +1,269 @@
+/* Chooses the plan of a contraction: first the vector axis, then the register tile.
+ *
+ * The model behind the tile: one step of the reduction takes as long as its fmas, its loads or the
+ * latency of an fma, whichever is longest; what counts is the sum over all tiles, remainders
+ * included. */
+#include "codegen/schedule/plan.h"
+
+/* Cycles from an fma's operand to its result, and loads started per cycle: alike on all recent
+ * cores. */
+enum { FMA_LATENCY = 4, LOADS_PER_CYCLE = 2, SCALAR_REGISTERS = 16 };
+enum { LIKELY_SYMBOL = 32, MOST_VECTORS = 8, MOST_TILE = 30 };
+
+typedef struct Planner {
+    const Contraction *c;
+    const TargetDesc *target;
+    int64_t extent[MAX_DOMAIN];
+    bool fixed[MAX_DOMAIN];
+} Planner;
+
+static int64_t ceil_div(int64_t a, int64_t b) {
+    return (a + b - 1) / b;
+}
+
+static Planner make_planner(const Contraction *c, const TargetDesc *target, DimContext *dims) {
+    enum { MOST_SYMBOLS = 64 };
+    Planner p = {.c = c, .target = target};
+    int64_t symbols[MOST_SYMBOLS];
+    for (int i = 0; i < MOST_SYMBOLS; i++) symbols[i] = LIKELY_SYMBOL;
+    for (int i = 0; i < c->naxes; i++) {
+        p.fixed[i] = dim_is_int(c->axes[i].extent, &p.extent[i]);
+        bool few = dim_symbol_count(dims) <= MOST_SYMBOLS;
+        if (!p.fixed[i] && !(few && dim_eval(c->axes[i].extent, symbols, &p.extent[i])))
+            p.extent[i] = LIKELY_SYMBOL;
+        if (p.extent[i] < 1) p.extent[i] = 1;
+    }
+    return p;
+}
+
+static double volume(const Planner *p, bool reduced) {
+    double product = 1;
+    for (int i = 0; i < p->c->naxes; i++)
+        if (p->c->axes[i].reduced == reduced) product *= (double)p->extent[i];
+    return product;
+}
+
+/* ---- the vector axis
+ * ---------------------------------------------------------------------------------- */
+
+/* Operations, vector or scalar, of the whole nest with that vector axis (-1: none). */
+static double vector_cost(const Planner *p, int axis) {
+    const Contraction *c = p->c;
+    double results = volume(p, false), steps = volume(p, true);
+    if (axis < 0) return results * (steps + 1);
+    int lanes = c->axes[axis].lanes;
+    double step = 1, store = c->result.along[axis] == STRIDE_ANY ? lanes : 1;
+    for (int i = 0; i < c->noperands; i++)
+        if (c->operands[i].along[axis] == STRIDE_ANY) step += lanes;
+    double blocks = (double)ceil_div(p->extent[axis], lanes) / (double)p->extent[axis];
+    if (!c->axes[axis].reduced) return results * blocks * (steps * step + store);
+    double across = 2; /* lanes are combined in halves, two operations each */
+    for (int n = lanes; n > 1; n /= 2) across += 2;
+    return results * (steps * blocks * step + across);
+}
+
+static int choose_vector_axis(const Planner *p) {
+    int best = -1;
+    double least = vector_cost(p, -1);
+    for (int i = 0; i < p->c->naxes; i++) {
+        if (p->c->axes[i].lanes == 1 || p->extent[i] == 1) continue;
+        double cost = vector_cost(p, i);
+        if (cost >= least) continue;
+        least = cost;
+        best = i;
+    }
+    return best;
+}
+
+/* ---- the tile
+ * --------------------------------------------------------------------------------------------- */
+
+static bool depends(const Planner *p, int operand, int axis) {
+    return axis >= 0 && access_depends(&p->c->operands[operand], axis);
+}
+
+/* Whether tiling the axis lets some operand be used again: one that the vector axis or the other
+ * tile varies. */
+static bool reuses(const Planner *p, int axis, int vector_axis) {
+    if (p->c->noperands == 1) return true;
+    bool reduced = vector_axis < 0 || p->c->axes[vector_axis].reduced;
+    for (int i = 0; i < p->c->noperands; i++)
+        if (!depends(p, i, axis) && (reduced || depends(p, i, vector_axis))) return true;
+    return false;
+}
+
+/* Axes worth tiling, the innermost first. */
+static int tile_candidates(const Planner *p, int vector_axis, int *axes) {
+    int count = 0;
+    for (int i = p->c->naxes - 1; i >= 0; i--) {
+        if (p->c->axes[i].reduced || i == vector_axis || p->extent[i] == 1) continue;
+        if (!reuses(p, i, vector_axis)) continue;
+        if (count == 1 && p->c->noperands == 2) {
+            /* The second tile reuses the other operand where sums run along the vector, else the
+             * same one. */
+            bool reduced = vector_axis < 0 || p->c->axes[vector_axis].reduced;
+            bool same = depends(p, 0, i) == depends(p, 0, axes[0]);
+            if (reduced == same) continue;
+        }
+        axes[count++] = i;
+        if (count == MAX_TILES) break;
+    }
+    return count;
+}
+
+static int registers_needed(const Planner *p, const ContractionPlan *plan, int tile) {
+    int needed = plan->vectors * tile;
+    for (int i = 0; i < p->c->noperands; i++) {
+        bool varies = depends(p, i, plan->vector_axis), tiled = false;
+        for (int t = 0; t < plan->ntiles; t++) tiled = tiled || depends(p, i, plan->tiles[t].axis);
+        needed += varies && !tiled ? plan->vectors : 1;
+    }
+    return needed;
+}
+
+/* Cycles of one step of the reduction in a tile of these sizes. */
+static double step_cycles(const Planner *p, const ContractionPlan *plan, int vectors,
+                          const int *sizes) {
+    double fmas = vectors, loads = 0;
+    for (int t = 0; t < plan->ntiles; t++) fmas *= sizes[t];
+    for (int i = 0; i < p->c->noperands; i++) {
+        double n = depends(p, i, plan->vector_axis) ? vectors : 1;
+        for (int t = 0; t < plan->ntiles; t++)
+            if (depends(p, i, plan->tiles[t].axis)) n *= sizes[t];
+        loads += n;
+    }
+    int ports = p->target->fma_ports > 0 ? p->target->fma_ports : 1;
+    double cycles = fmas / ports;
+    if (loads / LOADS_PER_CYCLE > cycles) cycles = loads / LOADS_PER_CYCLE;
+    if (cycles < FMA_LATENCY) cycles = FMA_LATENCY;
+    return cycles + 0.5; /* the loop itself */
+}
+
+/* Sum over main tiles and remainders, axis by axis. */
+static double total_cycles(const Planner *p, const ContractionPlan *plan, int tile, int *sizes) {
+    if (tile < plan->ntiles) {
+        int64_t extent = p->extent[plan->tiles[tile].axis];
+        int size = plan->tiles[tile].size;
+        double sum = 0;
+        sizes[tile] = size;
+        if (extent >= size) sum = (double)(extent / size) * total_cycles(p, plan, tile + 1, sizes);
+        sizes[tile] = (int)(extent % size);
+        if (sizes[tile]) sum += total_cycles(p, plan, tile + 1, sizes);
+        return sum;
+    }
+    int64_t blocks = 1;
+    if (plan->vector_axis >= 0) blocks = ceil_div(p->extent[plan->vector_axis], plan->lanes);
+    double sum = (double)(blocks / plan->vectors) * step_cycles(p, plan, plan->vectors, sizes);
+    int rest = (int)(blocks % plan->vectors);
+    return rest ? sum + step_cycles(p, plan, rest, sizes) : sum;
+}
+
+static int register_count(const Planner *p) {
+    return p->target->vector_registers > 0 ? p->target->vector_registers : SCALAR_REGISTERS;
+}
+
+static int64_t vector_blocks(const Planner *p, const ContractionPlan *plan) {
+    if (plan->vector_axis < 0) return 1;
+    return ceil_div(p->extent[plan->vector_axis], plan->lanes);
+}
+
+/* Remainders are code of their own: of two plans that are nearly as fast the one with fewer is
+ * better. */
+static double plan_cost(const Planner *p, const ContractionPlan *plan) {
+    int sizes[MAX_TILES], remainders = vector_blocks(p, plan) % plan->vectors != 0;
+    for (int t = 0; t < plan->ntiles; t++)
+        remainders += p->extent[plan->tiles[t].axis] % plan->tiles[t].size != 0;
+    return total_cycles(p, plan, 0, sizes) * (1 + 0.02 * remainders);
+}
+
+typedef struct Candidates {
+    int count, axes[MAX_TILES];
+} Candidates;
+
+/* Whether axis number n of the candidates may be tiled by size; 1 is no tile. */
+static bool size_fits(const Planner *p, const Candidates *candidates, int n, int size) {
+    if (size == 1) return true;
+    if (n >= candidates->count || size > p->extent[candidates->axes[n]]) return false;
+    if (n == 0) return true;
+    return p->fixed[candidates->axes[n]] && p->extent[candidates->axes[n]] % size == 0;
+}
+
+static bool set_tiles(const Planner *p, const Candidates *candidates, const int *sizes,
+                      ContractionPlan *plan) {
+    plan->ntiles = 0;
+    for (int n = 0; n < MAX_TILES; n++) {
+        if (!size_fits(p, candidates, n, sizes[n])) return false;
+        if (sizes[n] == 1) continue;
+        plan->tiles[plan->ntiles].axis = candidates->axes[n];
+        plan->tiles[plan->ntiles++].size = sizes[n];
+    }
+    return registers_needed(p, plan, sizes[0] * sizes[1]) <= register_count(p);
+}
+
+/* Tries all sizes; the first of equals wins. */
+static void choose_tile(const Planner *p, ContractionPlan *plan) {
+    Candidates candidates;
+    ContractionPlan trial = *plan;
+    double least = plan_cost(p, plan);
+    candidates.count = tile_candidates(p, plan->vector_axis, candidates.axes);
+    int most = (int)(vector_blocks(p, plan) < MOST_VECTORS ? vector_blocks(p, plan) : MOST_VECTORS);
+    for (int sizes[MAX_TILES + 1] = {1, 1, 1}; sizes[2] <= most;) {
+        trial.vectors = sizes[2];
+        if (set_tiles(p, &candidates, sizes, &trial)) {
+            double cost = plan_cost(p, &trial);
+            if (cost < least * 0.999) {
+                least = cost;
+                *plan = trial;
+            }
+        }
+        int n = 0; /* the next triple: first tile, second tile, vectors */
+        while (n < MAX_TILES && sizes[n] == MOST_TILE) sizes[n++] = 1;
+        sizes[n]++;
+    }
+}
+
+/* ---- the rest
+ * ------------------------------------------------------------------------------------------------
+ */
+
+/* Short bodies are unrolled, so that the loop's own instructions do not count. */
+static int choose_unroll(const Planner *p, const ContractionPlan *plan) {
+    enum { ENOUGH = 24, MOST_UNROLLED = 8 };
+    int accumulators = plan->vectors, unroll = 1;
+    for (int t = 0; t < plan->ntiles; t++) accumulators *= plan->tiles[t].size;
+    if (p->c->nparts == 0) return 1;
+    LoopPart part = p->c->parts[p->c->nparts - 1];
+    int64_t extent = p->extent[part.axis], block = p->c->axes[part.axis].block;
+    if (part.axis == plan->vector_axis || !p->fixed[part.axis]) return 1;
+    if (part.kind != PART_WHOLE) extent = part.kind == PART_INSIDE ? block : extent / block;
+    while (accumulators * unroll < ENOUGH && unroll < MOST_UNROLLED && extent % (2 * unroll) == 0)
+        unroll *= 2;
+    return unroll;
+}
+
+/* Loops over tiles stay inside one iteration, where they share what is in cache, unless there is
+ * too little else to spread. */
+static bool choose_parallel(const Planner *p, const ContractionPlan *plan) {
+    enum { ENOUGH = 8 };
+    int64_t outer = 1;
+    for (int i = 0; i < p->c->naxes; i++) {
+        bool tiled = false;
+        for (int t = 0; t < plan->ntiles; t++) tiled = tiled || plan->tiles[t].axis == i;
+        if (p->c->axes[i].reduced || tiled) continue;
+        outer *=
+            i == plan->vector_axis ? ceil_div(vector_blocks(p, plan), plan->vectors) : p->extent[i];
+        if (outer >= ENOUGH) return false;
+    }
+    return plan->ntiles > 0;
+}
+
+ContractionPlan contraction_plan(const Contraction *c, const TargetDesc *target, DimContext *dims) {
+    Planner p = make_planner(c, target, dims);
+    ContractionPlan plan = {.lanes = 1, .vectors = 1, .unroll = 1};
+    plan.vector_axis = choose_vector_axis(&p);
+    if (plan.vector_axis >= 0) plan.lanes = c->axes[plan.vector_axis].lanes;
+    choose_tile(&p, &plan);
+    plan.unroll = choose_unroll(&p, &plan);
+    plan.parallel_tiles = choose_parallel(&p, &plan);
+    return plan;
+}

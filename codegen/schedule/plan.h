@@ -1,0 +1,33 @@
+/* Plans: how a contraction's nest is built, chosen from its shape and the target's description
+ * alone.
+ *
+ * The accumulators of one tile stay in registers: `vectors` vectors along the vector axis times the
+ * sizes of up to two tiled axes. Text form, e.g. `vector=oc:16x2 tile=ow:14 unroll=1` or
+ * `vector=none tile=m:4 unroll=4 parallel=tiles`. */
+#ifndef NNC_CODEGEN_SCHEDULE_PLAN_H
+#define NNC_CODEGEN_SCHEDULE_PLAN_H
+
+#include "codegen/schedule/contraction.h"
+
+enum { MAX_TILES = 2 };
+
+typedef struct ContractionPlan {
+    int vector_axis; /* of the domain, may be a reduced one; -1: scalars */
+    int lanes;
+    int vectors; /* vectors along the vector axis in one tile */
+    int ntiles;
+    struct {
+        int axis, size;
+    } tiles[MAX_TILES];
+    int unroll;          /* of the innermost reduction loop */
+    bool parallel_tiles; /* the loops over tiles are spread over threads too */
+} ContractionPlan;
+
+ContractionPlan contraction_plan(const Contraction *c, const TargetDesc *target, DimContext *dims);
+
+void plan_print(const Contraction *c, const ContractionPlan *plan, StrBuf *out);
+/* Reads what plan_print wrote for a contraction with the same axes; false where it is malformed or
+ * does not fit. */
+bool plan_parse(const Contraction *c, const char *text, ContractionPlan *plan);
+
+#endif
