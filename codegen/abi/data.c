@@ -1,0 +1,121 @@
+/* Data that artifacts carry: expressions and weights. */
+#include "codegen/abi/abi.h"
+#include "nn/format.h"
+
+#include <string.h>
+
+/* ---- expressions
+ * ------------------------------------------------------------------------------------- */
+
+void abi_code_op(Arena *arena, AbiCode *code, int64_t opcode, int64_t operand) {
+    vec_push(arena, &code->code, opcode);
+    vec_push(arena, &code->code, operand);
+}
+
+static void code_factor(Arena *arena, AbiCode *code, const AbiSymbols *symbols,
+                        const DimFactor *factor) {
+    static const int64_t opcodes[] = {[ATOM_FLOORDIV] = NN_EXPR_FLOORDIV,
+                                      [ATOM_MOD] = NN_EXPR_MOD,
+                                      [ATOM_MIN] = NN_EXPR_MIN,
+                                      [ATOM_MAX] = NN_EXPR_MAX};
+    if (factor->atom == ATOM_SYMBOL) {
+        require(symbols->position[factor->symbol] >= 0);
+        abi_code_op(arena, code, NN_EXPR_SYMBOL, symbols->position[factor->symbol]);
+        return;
+    }
+    abi_code_dim(arena, code, symbols, factor->a);
+    abi_code_dim(arena, code, symbols, factor->b);
+    abi_code_op(arena, code, opcodes[factor->atom], 0);
+}
+
+/* Sums and products grow from the left, so that the stack stays flat. */
+void abi_code_dim(Arena *arena, AbiCode *code, const AbiSymbols *symbols, Dim dim) {
+    if (dim->nterms == 0) abi_code_op(arena, code, NN_EXPR_CONST, 0);
+    for (int t = 0; t < dim->nterms; t++) {
+        const DimTerm *term = &dim->terms[t];
+        bool empty = term->nfactors == 0 || term->coefficient != 1;
+        if (empty) abi_code_op(arena, code, NN_EXPR_CONST, term->coefficient);
+        for (int i = 0; i < term->nfactors; i++) {
+            for (int p = 0; p < term->factors[i].power; p++) {
+                code_factor(arena, code, symbols, &term->factors[i]);
+                if (empty) abi_code_op(arena, code, NN_EXPR_MUL, 0);
+                empty = true;
+            }
+        }
+        if (t > 0) abi_code_op(arena, code, NN_EXPR_ADD, 0);
+    }
+}
+
+size_t abi_expr(const LProgram *program, Dim dim, Arena *arena, const int64_t **code) {
+    AbiSymbols symbols = abi_symbols(program, arena);
+    AbiCode list = {0};
+    abi_code_dim(arena, &list, &symbols, dim);
+    *code = list.code.data;
+    return list.code.len;
+}
+
+AbiCode abi_arena_code(const LProgram *program, const AbiSymbols *symbols, Arena *arena) {
+    AbiCode code = {0};
+    abi_code_op(arena, &code, NN_EXPR_CONST, 0);
+    for (size_t i = 0; i < program->regions.len; i++) {
+        const LRegion *region = &program->regions.data[i];
+        abi_code_dim(arena, &code, symbols, region->unit);
+        abi_code_op(arena, &code, NN_EXPR_CONST, region->bytes);
+        abi_code_op(arena, &code, NN_EXPR_MUL, 0);
+        abi_code_op(arena, &code, NN_EXPR_CONST, 63);
+        abi_code_op(arena, &code, NN_EXPR_ADD, 0);
+        abi_code_op(arena, &code, NN_EXPR_CONST, 64);
+        abi_code_op(arena, &code, NN_EXPR_FLOORDIV, 0);
+        abi_code_op(arena, &code, NN_EXPR_CONST, 64);
+        abi_code_op(arena, &code, NN_EXPR_MUL, 0);
+        abi_code_op(arena, &code, NN_EXPR_ADD, 0);
+    }
+    return code;
+}
+
+/* ---- weights
+ * --------------------------------------------------------------------------------------------- */
+
+static void copy_weights(const LProgram *program, uint8_t *section) {
+    for (size_t i = 0; i < program->tensors.len; i++) {
+        const LTensor *tensor = program->tensors.data[i];
+        if (tensor->role != TENSOR_WEIGHT || !tensor->data || tensor->data->bytes == 0) continue;
+        require(tensor->weight_offset >= 0 && tensor->weight_offset <= program->weight_bytes);
+        require(tensor->data->bytes <= (size_t)(program->weight_bytes - tensor->weight_offset));
+        memcpy(section + tensor->weight_offset, tensor->data->data, tensor->data->bytes);
+    }
+}
+
+uint8_t *program_weights(const LProgram *program, Arena *arena, size_t *bytes) {
+    *bytes = (size_t)program->weight_bytes;
+    uint8_t *section = arena_alloc(arena, *bytes + 64);
+    section += -(uintptr_t)section & 63;
+    copy_weights(program, section);
+    return section;
+}
+
+uint8_t *abi_weight_file(const LProgram *program, uint64_t source_hash, Arena *arena,
+                         size_t *bytes) {
+    nn_weight_file head = {.magic = NN_WEIGHT_FILE_MAGIC,
+                           .abi_version = NN_ABI_VERSION,
+                           .header_bytes = sizeof head,
+                           .source_hash = source_hash,
+                           .weights_bytes = (uint64_t)program->weight_bytes};
+    *bytes = sizeof head + (size_t)program->weight_bytes;
+    uint8_t *file = arena_alloc(arena, *bytes);
+    memcpy(file, &head, sizeof head);
+    copy_weights(program, file + sizeof head);
+    return file;
+}
+
+const char *abi_precision(const LProgram *program) {
+    bool bf16 = false, f16 = false, int8 = false;
+    for (size_t i = 0; i < program->tensors.len; i++) {
+        const LTensor *tensor = program->tensors.data[i];
+        if (tensor->role == TENSOR_INPUT || tensor->role == TENSOR_OUTPUT) continue;
+        bf16 |= tensor->dtype == DT_bf16;
+        f16 |= tensor->dtype == DT_f16;
+        int8 |= tensor->role == TENSOR_WEIGHT && (tensor->dtype == DT_i8 || tensor->dtype == DT_u8);
+    }
+    return int8 ? "int8" : bf16 ? "bf16" : f16 ? "f16" : "f32";
+}

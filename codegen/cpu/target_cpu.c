@@ -1,0 +1,88 @@
+/* The cpu target: objects, shared objects, assembly and LLVM IR. */
+#include "codegen/cpu/emit.h"
+
+#include <string.h>
+
+static const char *const kinds[] = {"obj", "so", "asm", "llvm", NULL};
+
+static void add_file(Artifacts *artifacts, const char *path, const void *data, size_t size,
+                     int mode) {
+    OutputFile file = {.path = path, .data = data, .size = size, .mode = mode};
+    vec_push(artifacts->arena, &artifacts->files, file);
+}
+
+/* Bytes of a context, or -1 where symbols decide. What context_bytes of the object returns. */
+static int64_t constant_context_bytes(const LProgram *program, Arena *arena) {
+    AbiSymbols symbols = abi_symbols(program, arena);
+    Unit unit = {.symbols = symbols};
+    if (symbols.count > 0) return -1;
+    int64_t total = ctx_arena(&unit), factor, bytes;
+    for (size_t i = 0; i < program->regions.len; i++) {
+        const LRegion *region = &program->regions.data[i];
+        require(dim_is_int(region->unit, &factor));
+        if (!checked_mul(factor, region->bytes, &bytes) || !checked_add(bytes, 63, &bytes) ||
+            !checked_add(total, bytes / 64 * 64, &total)) {
+            return -1;
+        }
+    }
+    return total;
+}
+
+static void add_header(const LProgram *program, const CpuMachine *machine,
+                       const TargetOptions *options, const char *path, Artifacts *artifacts) {
+    Arena *arena = artifacts->arena;
+    StrBuf text = {0};
+    const char *target = arena_printf(arena, "cpu, %s", machine->text);
+    abi_header(program, options->prefix, target, constant_context_bytes(program, arena), &text);
+    size_t size = text.len;
+    add_file(artifacts, path_with_extension(arena, path, ".h"),
+             arena_strndup(arena, str_text(&text), size), size, 0666);
+    str_free(&text);
+}
+
+static bool compile(const LProgram *program, const TargetDesc *desc, const TargetOptions *options,
+                    const CpuMachine *machine, const char *kind, Arena *arena, ObjectCode *code,
+                    Diag *diag) {
+    bool loadable = strcmp(kind, "so") == 0;
+    CodeKind format = strcmp(kind, "asm") == 0    ? CODE_ASSEMBLY
+                      : strcmp(kind, "llvm") == 0 ? CODE_LLVM
+                                                  : CODE_OBJECT;
+    if (!cpu_compile(program, desc, options, format, loadable, arena, code, diag)) return false;
+    return !loadable || cpu_link(code, machine, arena, code, diag);
+}
+
+static bool emit(const LProgram *program, const TargetDesc *desc, const TargetOptions *options,
+                 const char *kind, const char *path, Artifacts *artifacts, Diag *diag) {
+    Arena *arena = artifacts->arena;
+    CpuMachine machine;
+    if (!cpu_machine(options, &machine, arena, diag)) return false;
+    bool is_text = strcmp(kind, "asm") == 0 || strcmp(kind, "llvm") == 0;
+    bool to_stdout = strcmp(path, "-") == 0;
+    if (options->external_weights && to_stdout) {
+        diag_error(diag, (Span){0},
+                   "-weights-out=external needs -o FILE to name the weights' file");
+        return false;
+    }
+    ObjectCode code;
+    if (!compile(program, desc, options, &machine, kind, arena, &code, diag)) return false;
+    add_file(artifacts, path, code.data, code.size, strcmp(kind, "so") == 0 ? 0777 : 0666);
+    if (strcmp(kind, "obj") == 0 && !to_stdout) {
+        add_header(program, &machine, options, path, artifacts);
+    }
+    if (options->external_weights && !is_text) {
+        size_t bytes;
+        const uint8_t *weights = abi_weight_file(program, options->source_hash, arena, &bytes);
+        add_file(artifacts, path_with_extension(arena, path, ".weights"), weights, bytes, 0666);
+    }
+    return true;
+}
+
+const Target target_cpu = {
+    .name = "cpu",
+    .help = "processors: x86-64, aarch64, riscv64 (an object and a header)",
+    .emit_kinds = kinds,
+    .describe = cpu_describe,
+    .emit = emit,
+    .load = cpu_load,
+    .probe = cpu_probe,
+};
