@@ -185,10 +185,18 @@ LX load_leaf(Kernel *k, const Value *value, LX const *index) {
     return lx_cast(k->b, CAST_VALUE, compute_dtype(value->type.dtype), element);
 }
 
+/* An index that is the same in all lanes, as a scalar. */
+static LX uniform(Kernel *k, LX index) {
+    int64_t value;
+    if (index->kind == LX_BROADCAST) return index->args[0];
+    return lx_is_int(index, &value) ? lx_int(k->b, value) : index;
+}
+
 void store_root(Kernel *k, LX const *index, LX value) {
     LX physical[MAX_AXES];
     LBuffer *buffer = kernel_output(k);
-    physical_index(k, &k->root->type, index, physical);
+    int count = physical_index(k, &k->root->type, index, physical);
+    for (int i = 0; i < count; i++) physical[i] = uniform(k, physical[i]);
     if (k->probing) count_access(&k->stores, physical, buffer->rank);
     LX stored = lx_cast(k->b, CAST_VALUE, k->root->type.dtype, value);
     lb_store(k->b, buffer, physical, stored, both(k, k->scalar_guard, k->vector_guard));

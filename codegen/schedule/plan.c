@@ -46,6 +46,16 @@ static double volume(const Planner *p, bool reduced) {
 /* ---- the vector axis
  * ---------------------------------------------------------------------------------- */
 
+/* How often a tile will use one element of the operand, roughly. */
+static double reuse(const Planner *p, int operand) {
+    enum { MOST = 8 };
+    double times = 1;
+    for (int i = 0; i < p->c->naxes; i++)
+        if (!p->c->axes[i].reduced && !access_depends(&p->c->operands[operand], i))
+            times *= (double)p->extent[i];
+    return times < MOST ? times : MOST;
+}
+
 /* Operations, vector or scalar, of the whole nest with that vector axis (-1: none). */
 static double vector_cost(const Planner *p, int axis) {
     const Contraction *c = p->c;
@@ -54,7 +64,7 @@ static double vector_cost(const Planner *p, int axis) {
     int lanes = c->axes[axis].lanes;
     double step = 1, store = c->result.along[axis] == STRIDE_ANY ? lanes : 1;
     for (int i = 0; i < c->noperands; i++)
-        if (c->operands[i].along[axis] == STRIDE_ANY) step += lanes;
+        if (c->operands[i].along[axis] == STRIDE_ANY) step += lanes / reuse(p, i);
     double blocks = (double)ceil_div(p->extent[axis], lanes) / (double)p->extent[axis];
     if (!c->axes[axis].reduced) return results * blocks * (steps * step + store);
     double across = 2; /* lanes are combined in halves, two operations each */
@@ -167,18 +177,24 @@ static int64_t vector_blocks(const Planner *p, const ContractionPlan *plan) {
     return ceil_div(p->extent[plan->vector_axis], plan->lanes);
 }
 
-/* Remainders are code of their own: of two plans that are nearly as fast the one with fewer is
- * better. */
-static double plan_cost(const Planner *p, const ContractionPlan *plan) {
-    int sizes[MAX_TILES], remainders = vector_blocks(p, plan) % plan->vectors != 0;
-    for (int t = 0; t < plan->ntiles; t++)
-        remainders += p->extent[plan->tiles[t].axis] % plan->tiles[t].size != 0;
-    return total_cycles(p, plan, 0, sizes) * (1 + 0.02 * remainders);
-}
-
 typedef struct Candidates {
     int count, axes[MAX_TILES];
 } Candidates;
+
+/* Cycles for the candidates' whole extents. Remainders are code of their own: of two plans that are
+ * nearly as fast the one with fewer is better. */
+static double plan_cost(const Planner *p, const Candidates *candidates,
+                        const ContractionPlan *plan) {
+    int sizes[MAX_TILES], remainders = vector_blocks(p, plan) % plan->vectors != 0;
+    double cycles = total_cycles(p, plan, 0, sizes);
+    for (int n = 0; n < candidates->count; n++) cycles *= (double)p->extent[candidates->axes[n]];
+    for (int t = 0; t < plan->ntiles; t++) {
+        int64_t extent = p->extent[plan->tiles[t].axis];
+        remainders += extent % plan->tiles[t].size != 0;
+        cycles /= (double)extent;
+    }
+    return cycles * (1 + 0.02 * remainders);
+}
 
 /* Whether axis number n of the candidates may be tiled by size; 1 is no tile. */
 static bool size_fits(const Planner *p, const Candidates *candidates, int n, int size) {
@@ -204,13 +220,13 @@ static bool set_tiles(const Planner *p, const Candidates *candidates, const int 
 static void choose_tile(const Planner *p, ContractionPlan *plan) {
     Candidates candidates;
     ContractionPlan trial = *plan;
-    double least = plan_cost(p, plan);
     candidates.count = tile_candidates(p, plan->vector_axis, candidates.axes);
+    double least = plan_cost(p, &candidates, plan);
     int most = (int)(vector_blocks(p, plan) < MOST_VECTORS ? vector_blocks(p, plan) : MOST_VECTORS);
     for (int sizes[MAX_TILES + 1] = {1, 1, 1}; sizes[2] <= most;) {
         trial.vectors = sizes[2];
         if (set_tiles(p, &candidates, sizes, &trial)) {
-            double cost = plan_cost(p, &trial);
+            double cost = plan_cost(p, &candidates, &trial);
             if (cost < least * 0.999) {
                 least = cost;
                 *plan = trial;
