@@ -123,7 +123,6 @@ static bool emit_target(Compilation *c, const char *kind) {
         return fail(c, EXIT_USAGE);
     }
     if (!compilation_run(c)) return false;
-    c->target_options.prefix = c->options->prefix ? c->options->prefix : c->graph->name;
     Artifacts artifacts = {.arena = c->arena};
     const char *path = c->options->output_path ? c->options->output_path : default_path(c, kind);
     double start = dump_clock();

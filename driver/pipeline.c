@@ -48,6 +48,7 @@ bool compilation_lower(Compilation *c) {
     graph_print(c->graph, &text);
     c->target_options.source_hash = hash_bytes(text.data, text.len, 0);
     str_free(&text);
+    c->target_options.prefix = c->options->prefix ? c->options->prefix : c->graph->name;
     dump_time(c, "lower", start);
     return true;
 }
