@@ -5,7 +5,7 @@
 static const char *signature_text(Elab *e, const char *callee, const Formal *formals, int count) {
     StrBuf text = {0};
     str_printf(&text, "%s(", callee);
-    for (int i = 0; i < count && !formals[i].keyword_only; i++) {
+    for (int i = 0; i < count; i++) {
         str_printf(&text, "%s%s", i > 0 ? ", " : "", formals[i].name);
         if (formals[i].initial) str_printf(&text, "=%s", formals[i].initial);
     }
@@ -74,7 +74,7 @@ bool match_arguments(Elab *e, const CallSite *call, const Formal *formals, int c
         actuals[index] = (Actual){arg, call->given[i].value, arg->value->span};
     }
     for (int i = 0; i < count; i++) {
-        if (actuals[i].arg || formals[i].initial || formals[i].keyword_only) continue;
+        if (actuals[i].arg || formals[i].initial) continue;
         diag_error(e->diag, call->name_span, "'%s' needs the argument '%s'", call->callee,
                    formals[i].name);
         note_signature(e, call, formals, count);
@@ -83,10 +83,16 @@ bool match_arguments(Elab *e, const CallSite *call, const Formal *formals, int c
     return sound;
 }
 
-/* ---- operators and layers
- * ------------------------------------------------------------------------- */
+/* ---- operators and layers ---- */
 
+/* One number where all are equal: that is how they are written. */
 static void append_ints(StrBuf *text, const Attr *attr) {
+    bool alike = attr->count > 1;
+    for (int i = 1; i < attr->count; i++) alike = alike && attr->ints[i] == attr->ints[0];
+    if (alike) {
+        str_printf(text, "%lld", (long long)attr->ints[0]);
+        return;
+    }
     str_putc(text, '[');
     for (int i = 0; i < attr->count; i++)
         str_printf(text, "%s%lld", i > 0 ? ", " : "", (long long)attr->ints[i]);

@@ -170,8 +170,7 @@ typedef struct FileAst {
     VEC(NetworkDecl *) networks;
 } FileAst;
 
-/* ---- parsing -----------------------------------------------------------------------------------
- */
+/* ---- parsing ---- */
 
 /* Parses a registered source. The file is returned even after errors (diag counts them); null only
  * where the text is no text at all. */
@@ -179,8 +178,7 @@ FileAst *ast_parse(const Source *source, Arena *arena, Interner *names, Diag *di
 /* An indented tree, each node with its place as line:column-line:column. */
 void ast_print(const FileAst *file, StrBuf *out);
 
-/* ---- shared by lexer and grammar
- * ------------------------------------------------------------------ */
+/* ---- shared by lexer and grammar ---- */
 
 typedef struct Bracket {
     char open;
@@ -208,6 +206,7 @@ typedef struct Parser {
     StrBuf piece; /* text of the string that is being read */
     uint32_t piece_begin;
     bool newline_before; /* a newline within brackets stood before the last token */
+    bool line_faulty;    /* a character that fits nowhere was met on this line */
     bool gave_up;        /* a limit was met: the rest is not read and nothing more is said */
     Bracket unclosed;    /* the bracket that recovery dropped last; open 0: none */
 } Parser;

@@ -25,6 +25,7 @@ typedef struct Conversion {
     const char *callee;
     const AttrSpec *spec;
     Val value;
+    const Expr *source;
     Span span;
 } Conversion;
 
@@ -35,17 +36,22 @@ static bool expected(const Conversion *c, const char *what) {
     return false;
 }
 
-/* ---- lists
- * ---------------------------------------------------------------------------------------- */
+/* ---- lists ---- */
 
 static bool is_pad(const AttrSpec *spec) {
     return strcmp(spec->initial.name, "pad") == 0;
 }
 
+static bool wrong_item(const Conversion *c, int i, const char *what) {
+    diag_error(c->e->diag, elab_item_source(c->source, i)->span, "'%s' of '%s' takes %s, found %s",
+               c->spec->initial.name, c->callee, what, elab_describe(c->e, val_item(c->value, i)));
+    return false;
+}
+
 static bool take_items(const Conversion *c, int64_t *items, int count) {
     for (int i = 0; i < count; i++) {
         Val item = val_item(c->value, i);
-        if (item.kind != VAL_INT) return expected(c, "a list of integers");
+        if (item.kind != VAL_INT) return wrong_item(c, i, "integers");
         items[i] = item.i;
     }
     return true;
@@ -91,15 +97,14 @@ static bool to_dims(const Conversion *c, Attr *out) {
     Dim *dims = arena_array(c->e->arena, Dim, (size_t)length);
     for (int i = 0; i < length; i++) {
         Val item = single ? c->value : val_item(c->value, i);
-        if (item.kind != VAL_INT && item.kind != VAL_DIM) return expected(c, "a list of sizes");
+        if (item.kind != VAL_INT && item.kind != VAL_DIM) return wrong_item(c, i, "sizes");
         dims[i] = item.kind == VAL_DIM ? item.dim : dim_int(c->e->module->dims, item.i);
     }
     *out = attr_dims(out->name, (int)length, dims);
     return true;
 }
 
-/* ---- any attribute
- * --------------------------------------------------------------------------------- */
+/* ---- any attribute ---- */
 
 static bool convert(const Conversion *c, Attr *out) {
     Val v = c->value;
@@ -141,14 +146,14 @@ bool convert_attributes(Elab *e, const CallSite *call, const Signature *signatur
         const Actual *actual = &actuals[signature->noperands + i];
         attrs[i] = spec->initial;
         if (!actual->arg) continue;
-        Conversion conversion = {e, call->callee, spec, actual->value, actual->span};
+        Conversion conversion = {e,           call->callee, spec, actual->value, actual->arg->value,
+                                 actual->span};
         sound = convert(&conversion, &attrs[i]) && sound;
     }
     return sound;
 }
 
-/* ---- same
- * ------------------------------------------------------------------------------------------- */
+/* ---- same ---- */
 
 bool same_pad(Elab *e, Span span, const TensorType *x, const int64_t kernel[2],
               const int64_t stride[2], const int64_t dilation[2], int64_t pad[4]) {

@@ -29,8 +29,7 @@ static Val wrong_value(Elab *e, const CallSite *call, int i, const char *takes) 
     return val_error();
 }
 
-/* ---- least and greatest
- * ---------------------------------------------------------------------------- */
+/* ---- least and greatest ---- */
 
 static Val pick(Elab *e, const CallSite *call, Val a, Val b, bool greatest) {
     DimContext *dims = e->module->dims;
@@ -75,8 +74,7 @@ static Val call_max(Elab *e, const CallSite *call) {
     return extreme(e, call, true);
 }
 
-/* ---- one number
- * --------------------------------------------------------------------------------------- */
+/* ---- one number ---- */
 
 static Val call_len(Elab *e, const CallSite *call) {
     if (!unnamed(call, 1)) return wrong_arguments(e, call, "one list");
@@ -131,22 +129,21 @@ static Val call_round(Elab *e, const CallSite *call) {
     return rounded(e, call, half_to_even);
 }
 
-/* ---- constants
- * --------------------------------------------------------------------------------------- */
+/* ---- constants ---- */
 
 static Val call_const(Elab *e, const CallSite *call) {
     static const Formal formals[] = {{"value", NULL, false}, {"dtype", NULL, false}};
     Actual actuals[2];
     if (!match_arguments(e, call, formals, 2, actuals)) return val_error();
     if (actuals[1].value.kind == VAL_DTYPE)
-        return add_constant_like(e, actuals[0].value, actuals[1].value.dtype, actuals[0].span);
+        return add_constant_like(e, actuals[0].value, actuals[1].value.dtype,
+                                 actuals[0].arg->value);
     diag_error(e->diag, actuals[1].span, "'const' takes an element type here, found %s",
                elab_describe(e, actuals[1].value));
     return val_error();
 }
 
-/* ---- the table
- * ----------------------------------------------------------------------------------------- */
+/* ---- the table ---- */
 
 static const struct {
     const char *name;

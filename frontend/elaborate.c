@@ -6,8 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- small services
- * -------------------------------------------------------------------------------- */
+/* ---- small services ---- */
 
 bool elab_charge(Elab *e, Span span, int64_t steps) {
     if (e->gave_up) return false;
@@ -81,13 +80,27 @@ const char *elab_bind_hint(Elab *e, Dim dim) {
                                     dim_symbol_name(e->module->dims, symbol));
 }
 
-/* ---- symbols
- * ------------------------------------------------------------------------------------------ */
+/* ---- symbols ---- */
 
 static bool symbol_known(const Elab *e, const char *name) {
     for (size_t i = 0; i < e->symbol_names.len; i++)
         if (e->symbol_names.data[i] == name) return true;
     return false;
+}
+
+/* The value that -bind gives to a symbol; null: none. */
+static Val *given_value(Elab *e, const Name *name) {
+    for (int i = 0; i < e->options->nbinds; i++) {
+        int64_t number = e->options->bind_values[i];
+        if (intern(e->names, e->options->bind_names[i]) != name->text) continue;
+        Val *value = arena_new(e->arena, Val);
+        *value = number < 0 ? val_error() : val_int(number);
+        if (number < 0)
+            diag_error(e->diag, name->span, "-bind %s=%" PRId64 ": a size cannot be negative",
+                       name->text, number);
+        return value;
+    }
+    return NULL;
 }
 
 /* A name that stands alone as a dimension of an input is a symbol from there on. */
@@ -97,33 +110,25 @@ static void introduce_symbol(Elab *e, const Expr *x) {
         dtype_from_name(x->name.text, &dtype))
         return;
     vec_push(e->arena, &e->symbol_names, x->name.text);
-    for (int i = 0; i < e->options->nbinds; i++) {
-        if (intern(e->names, e->options->bind_names[i]) != x->name.text) continue;
-        Val *value = arena_new(e->arena, Val);
-        *value = val_int(e->options->bind_values[i]);
+    Val *value = given_value(e, &x->name);
+    if (value)
         name_map_put(e->arena, &e->bound_symbols, x->name.text, value);
-        return;
-    }
-    dim_symbol(e->module->dims, x->name.text);
+    else
+        dim_symbol(e->module->dims, x->name.text);
 }
 
 static void check_binds(Elab *e, const NetworkDecl *network) {
     for (int i = 0; i < e->options->nbinds; i++) {
         const char *name = e->options->bind_names[i];
-        int64_t value = e->options->bind_values[i];
-        if (!symbol_known(e, intern(e->names, name)))
-            diag_error(e->diag, network->name.span,
-                       "-bind %s=%" PRId64 ": network '%s' has no symbol '%s'%s", name, value,
-                       network->name.text, name,
-                       elab_suggestion(e, name, e->symbol_names.data, e->symbol_names.len));
-        else if (value < 0)
-            diag_error(e->diag, network->name.span,
-                       "-bind %s=%" PRId64 ": a size cannot be negative", name, value);
+        if (symbol_known(e, intern(e->names, name))) continue;
+        diag_error(e->diag, network->name.span,
+                   "-bind %s=%" PRId64 ": network '%s' has no symbol '%s'%s", name,
+                   e->options->bind_values[i], network->name.text, name,
+                   elab_suggestion(e, name, e->symbol_names.data, e->symbol_names.len));
     }
 }
 
-/* ---- inputs and results
- * ----------------------------------------------------------------------------- */
+/* ---- inputs and results ---- */
 
 static const PortDecl *port_named(const PortList *ports, size_t count, const char *name) {
     for (size_t i = 0; i < count; i++)
@@ -188,6 +193,7 @@ static Value *result_value(Elab *e, const PortDecl *port) {
     if (!binding) {
         diag_error(e->diag, port->name.span, "the result '%s' is never bound%s", port->name.text,
                    suggest_bound(e, port->name.text));
+        elab_note_ended(e, port->name.text);
         return NULL;
     }
     if (binding->target) binding->target->used = true;
@@ -213,8 +219,7 @@ static void add_outputs(Elab *e, const PortList *ports) {
     if (sound) graph_set_outputs(e->graph, (int)count, values, names);
 }
 
-/* ---- names that nobody reads
- * ------------------------------------------------------------------------- */
+/* ---- names that nobody reads ---- */
 
 static void warn_unused(Elab *e, const Target *target, const char *what) {
     if (target->bound && !target->used && target->name.text[0] != '_')
@@ -243,8 +248,7 @@ static void warn_all_unused(Elab *e, const FileSet *files, const NetworkDecl *ne
     warn_unused_in(e, network->body);
 }
 
-/* ---- which network
- * ------------------------------------------------------------------------------------ */
+/* ---- which network ---- */
 
 static const char *network_list(const FileSet *files, const FileAst *ast) {
     StrBuf text = {0};
@@ -285,8 +289,7 @@ static const NetworkDecl *choose_network(const FileSet *files, const char *name)
     return NULL;
 }
 
-/* ---- the whole
- * ------------------------------------------------------------------------------------------ */
+/* ---- the whole ---- */
 
 static void run_network(Elab *e, const NetworkDecl *network, Target **inputs) {
     bool sound = check_port_names(e, network->inputs, "input");
@@ -298,8 +301,8 @@ static void run_network(Elab *e, const NetworkDecl *network, Target **inputs) {
         sound = false;
     }
     if (!sound) return;
-    elab_body(e, network->body);
-    if (!e->gave_up && !diag_full(e->diag)) add_outputs(e, network->outputs);
+    Flow flow = elab_body(e, network->body);
+    if (flow == FLOW_NEXT && !e->gave_up && !diag_full(e->diag)) add_outputs(e, network->outputs);
 }
 
 Module *elaborate(const FileSet *files, const FrontendOptions *options) {

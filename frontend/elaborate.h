@@ -30,8 +30,7 @@ enum {
     MAX_CONST_ELEMENTS = 1 << 24,
 };
 
-/* ---- names --------------------------------------------------------------------------------------
- */
+/* ---- names ---- */
 
 /* From interned names to anything; never iterated. A zeroed one is empty. */
 typedef struct NameMap {
@@ -86,8 +85,7 @@ typedef struct FileSet {
 SourceFile *files_load(FileSet *set, const char *path);
 SourceFile *files_load_text(FileSet *set, const char *name, const char *text, size_t length);
 
-/* ---- state --------------------------------------------------------------------------------------
- */
+/* ---- state ---- */
 
 /* The statement being run: what it binds names the parameters that it owns. */
 typedef struct StmtContext {
@@ -133,6 +131,7 @@ typedef struct Elab {
     int nannotations;
     int64_t steps;
     int recursion;
+    bool in_type; /* the dimensions of a declared type are evaluated */
     bool gave_up; /* a limit was met: nothing more is run */
 } Elab;
 
@@ -147,8 +146,7 @@ const char *elab_describe(Elab *e, Val value); /* "f32[N, 10]", "the integer 3" 
 /* " (-bind N=...)" for the first symbol that dim has. */
 const char *elab_bind_hint(Elab *e, Dim dim);
 
-/* ---- scopes (scope.c)
- * ----------------------------------------------------------------------------- */
+/* ---- scopes (scope.c) ---- */
 
 Scope *scope_create(Elab *e, Scope *outer);
 Binding *scope_find(const Scope *scope, const char *name);
@@ -161,13 +159,14 @@ void scope_poison(Elab *e, const StmtList *body);
 /* The target of that name anywhere in the body, where a value was bound to it; or null. */
 const Target *body_find_bound(const StmtList *body, const char *name);
 
-/* ---- statements and expressions
- * -------------------------------------------------------------------- */
+/* ---- statements and expressions ---- */
 
 typedef enum Flow { FLOW_NEXT, FLOW_RETURN } Flow;
 
 Flow elab_body(Elab *e, const StmtList *body);
 Val elab_expr(Elab *e, const Expr *expr);
+/* The i-th item where the expression is a list, else the whole. */
+const Expr *elab_item_source(const Expr *expr, int64_t i);
 /* A value that must be an integer (what: "the start of a range"); false after a message. */
 bool elab_int(Elab *e, Val value, Span span, const char *what, int64_t *result);
 /* A value that must be a size: an integer or a polynomial. */
@@ -179,8 +178,7 @@ Val elab_binary(Elab *e, const Expr *expr, Val a, Val b);
 /* Whether a condition holds; false after a message where it is none. */
 bool elab_condition(Elab *e, const Expr *expr, bool *holds);
 
-/* ---- calls
- * --------------------------------------------------------------------------------------- */
+/* ---- calls ---- */
 
 /* An evaluated argument. */
 typedef struct Given {
@@ -241,6 +239,8 @@ bool same_pad(Elab *e, Span span, const TensorType *x, const int64_t kernel[2],
 Val elab_call(Elab *e, const Expr *expr);
 Val call_block(Elab *e, const CallSite *call, const VisibleBlock *block);
 Val call_operator(Elab *e, const CallSite *call, OpKind op);
+/* A note where the name was bound, if that was in a body that has ended. */
+void elab_note_ended(Elab *e, const char *name);
 /* What share= says, or the surrounding block's; false after a message. */
 bool elab_share(Elab *e, const Actual *share, bool *result);
 /* Notes the chain of calls that led to the current frame: the context of diag.h. */
@@ -254,8 +254,7 @@ typedef Val CompileTimeFunction(Elab *e, const CallSite *call);
 CompileTimeFunction *compile_time_function(const CallSite *call);
 size_t compile_time_names(const char **names, size_t limit);
 
-/* ---- layers
- * --------------------------------------------------------------------------------------- */
+/* ---- layers ---- */
 
 typedef struct Layer Layer;
 const Layer *layer_find(const char *name);
@@ -265,8 +264,7 @@ Val call_layer(Elab *e, const CallSite *call, const Layer *layer);
  * meant. */
 bool layer_brings_tensors(const Layer *layer, const CallSite *call);
 
-/* ---- nodes
- * ------------------------------------------------------------------------------------------ */
+/* ---- nodes ---- */
 
 /* Where a value comes from: the path of the frame and what the statement binds. */
 const char *elab_path(Elab *e);
@@ -280,10 +278,10 @@ Node *add_operator(Elab *e, OpKind op, int noperands, Value *const *operands,
 Value *literal_operand(Elab *e, Val value, DType dtype, Span span);
 Val add_pointwise(Elab *e, const char *op, int count, const Val *values, const Span *spans,
                   Span span);
-/* const: nested lists, or one number for all elements. */
-Val add_constant(Elab *e, Val items, const TensorType *type, Span span);
+/* const: nested lists, or one number for all elements; source is the expression they come from. */
+Val add_constant(Elab *e, Val items, const TensorType *type, const Expr *source);
 /* const(items, dtype): the shape is that of the lists. */
-Val add_constant_like(Elab *e, Val items, DType dtype, Span span);
+Val add_constant_like(Elab *e, Val items, DType dtype, const Expr *source);
 
 /* The path of an owner of parameters at this place: name= if given (null: not), else what the
  * statement binds. Null after a message. */

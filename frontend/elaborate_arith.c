@@ -23,8 +23,7 @@ static Val division_by_zero(Elab *e, const Expr *x) {
     return val_error();
 }
 
-/* ---- integers -----------------------------------------------------------------------------------
- */
+/* ---- integers ---- */
 
 static bool int_power(int64_t base, int64_t exponent, int64_t *result) {
     *result = 1;
@@ -91,8 +90,7 @@ static Val int_arith(Elab *e, const Expr *x, int64_t a, int64_t b) {
     }
 }
 
-/* ---- floats
- * --------------------------------------------------------------------------------------- */
+/* ---- floats ---- */
 
 /* By repeated squaring and never by libm, whose last bit differs between hosts. */
 static bool float_power(double base, double exponent, double *result) {
@@ -137,8 +135,7 @@ static Val float_arith(Elab *e, const Expr *x, double a, double b) {
     }
 }
 
-/* ---- sizes with symbols
- * --------------------------------------------------------------------------- */
+/* ---- sizes with symbols ---- */
 
 static Val dim_result(Elab *e, const Expr *x, Dim result) {
     return result ? val_dim(result) : overflow(e, x);
@@ -213,8 +210,7 @@ static Val dim_arith(Elab *e, const Expr *x, Dim a, Dim b) {
     }
 }
 
-/* ---- lists and strings
- * ---------------------------------------------------------------------------- */
+/* ---- lists and strings ---- */
 
 static Val join_texts(Elab *e, const Expr *x, const char *a, const char *b) {
     if (strlen(a) + strlen(b) <= MAX_TEXT_BYTES) return val_string(elab_printf(e, "%s%s", a, b));
@@ -254,8 +250,7 @@ static Val other_arith(Elab *e, const Expr *x, Val a, Val b) {
     return bad_operands(e, x, a, b);
 }
 
-/* ---- operators
- * ------------------------------------------------------------------------------------- */
+/* ---- operators ---- */
 
 static Val tensor_arith(Elab *e, const Expr *x, int count, const Val *values, const Span *spans) {
     const char *op = operator_tensor_op(x->op);

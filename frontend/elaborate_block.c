@@ -7,8 +7,7 @@
 
 #include <string.h>
 
-/* ---- paths
- * ----------------------------------------------------------------------------------------- */
+/* ---- paths ---- */
 
 static bool claim_statement(Elab *e, Frame *frame, const char *what, Span span);
 
@@ -22,18 +21,28 @@ static bool claim_callers(Elab *e, Frame *frame) {
     return true;
 }
 
-static bool claim_statement(Elab *e, Frame *frame, const char *what, Span span) {
-    StmtContext *stmt = frame->stmt;
+/* Reports an owner that cannot take the name of the frame's statement; e->frame is that frame
+ * meanwhile, so that the notes about calls lead to it. */
+static void report_owner(Elab *e, Frame *frame, const char *what, Span span) {
+    const StmtContext *stmt = frame->stmt;
+    Frame *inner = e->frame;
+    e->frame = frame;
     if (!stmt->name) {
         diag_error(e->diag, span,
                    "'%s' owns parameters and needs name=\"...\": its statement binds %s", what,
                    stmt->binds_several ? "several names" : "no name");
-        return false;
-    }
-    if (stmt->owned) {
+    } else {
         diag_error(e->diag, span,
                    "two owners of parameters in one statement: '%s' needs name=\"...\"", what);
         diag_note(e->diag, stmt->owner, "this one is '%s'", stmt->name);
+    }
+    e->frame = inner;
+}
+
+static bool claim_statement(Elab *e, Frame *frame, const char *what, Span span) {
+    StmtContext *stmt = frame->stmt;
+    if (!stmt->name || stmt->owned) {
+        report_owner(e, frame, what, span);
         return false;
     }
     stmt->owned = true;
@@ -66,8 +75,7 @@ const char *owner_path(Elab *e, const char *what, const Actual *name, Span span)
     return path_join(e, e->frame->path, own ? own : e->frame->stmt->name);
 }
 
-/* ---- frames
- * ---------------------------------------------------------------------------------------- */
+/* ---- frames ---- */
 
 enum { MAX_SHOWN_CALLS = 8 };
 
@@ -108,8 +116,7 @@ static bool is_recursive(Elab *e, const BlockDecl *block, Span span) {
     return true;
 }
 
-/* ---- arguments
- * -------------------------------------------------------------------------------------- */
+/* ---- arguments ---- */
 
 static const char *source_of(Elab *e, Span span) {
     size_t length;
@@ -126,8 +133,8 @@ static Formal *block_formals(Elab *e, const BlockDecl *block, int *count) {
         formals[i] = (Formal){param->name.text,
                               param->initial ? source_of(e, param->initial->span) : NULL, false};
     }
-    formals[n] = (Formal){"name", NULL, true};
-    formals[n + 1] = (Formal){"share", NULL, true};
+    formals[n] = (Formal){"name", "\"...\"", true};
+    formals[n + 1] = (Formal){"share", "false", true};
     *count = n;
     return formals;
 }
@@ -159,20 +166,18 @@ static bool bind_parameters(Elab *e, const BlockDecl *block, const Actual *actua
 static Val run_block(Elab *e, const CallSite *call, const BlockDecl *block, const Actual *actuals,
                      Frame *frame) {
     StmtContext no_statement = {0};
-    Val result = val_error();
     frame->stmt = &no_statement;
     frame->scope = scope_create(e, NULL);
     e->frame = frame;
     int errors = diag_error_count(e->diag);
-    if (bind_parameters(e, block, actuals)) {
-        if (elab_body(e, block->body) == FLOW_RETURN)
-            result = frame->result;
-        else if (errors == diag_error_count(e->diag) && !e->gave_up)
-            diag_error(e->diag, call->name_span,
-                       "block '%s' gave no value: it ended without a return", call->callee);
-    }
+    Flow flow = FLOW_NEXT;
+    if (bind_parameters(e, block, actuals)) flow = elab_body(e, block->body);
     e->frame = frame->caller;
-    return result;
+    if (flow == FLOW_RETURN) return frame->result;
+    if (errors == diag_error_count(e->diag) && !e->gave_up)
+        diag_error(e->diag, call->name_span, "block '%s' gave no value: it ended without a return",
+                   call->callee);
+    return val_error();
 }
 
 Val call_block(Elab *e, const CallSite *call, const VisibleBlock *visible) {

@@ -3,22 +3,29 @@
 
 #include <inttypes.h>
 
-/* ---- names --------------------------------------------------------------------------------------
- */
+/* ---- names ---- */
 
 /* Names that stand for a text: `pad=same`. */
-static const char *const words[] = {"same"};
-
-static Val predefined(Elab *e, const char *name) {
-    int symbol = dim_symbol_find(e->module->dims, name);
-    if (symbol >= 0) return val_dim(dim_symbol(e->module->dims, name));
-    const Val *bound = name_map_get(&e->bound_symbols, name);
-    if (bound) return *bound;
-    DType dtype;
-    if (dtype_from_name(name, &dtype)) return val_dtype(dtype);
+static bool is_word(Elab *e, const char *name) {
+    static const char *const words[] = {"same"};
     for (size_t i = 0; i < COUNT_OF(words); i++)
-        if (name == intern(e->names, words[i])) return val_string(name);
-    return val_error();
+        if (name == intern(e->names, words[i])) return true;
+    return false;
+}
+
+/* What a name means that nothing binds; false where it means nothing. */
+static bool predefined(Elab *e, const char *name, Val *value) {
+    DType dtype;
+    const Val *bound = name_map_get(&e->bound_symbols, name);
+    if (bound)
+        *value = *bound;
+    else if (dim_symbol_find(e->module->dims, name) >= 0)
+        *value = val_dim(dim_symbol(e->module->dims, name));
+    else if (dtype_from_name(name, &dtype))
+        *value = val_dtype(dtype);
+    else
+        *value = val_string(name);
+    return bound || value->kind != VAL_STRING || is_word(e, name);
 }
 
 /* Everything that could have been meant. */
@@ -33,6 +40,14 @@ static const char *suggest_name(Elab *e, const char *name) {
     return elab_suggestion(e, name, names.data, names.len);
 }
 
+void elab_note_ended(Elab *e, const char *name) {
+    const Target *inner = body_find_bound(e->frame->body, name);
+    if (inner)
+        diag_note(
+            e->diag, inner->name.span,
+            "it is bound here, in a body that has ended; bind it before that body to keep it");
+}
+
 static Val unknown_name(Elab *e, Name name) {
     OpKind op;
     bool callable = name_map_get(&e->frame->file->blocks, name.text) || layer_find(name.text) ||
@@ -42,12 +57,12 @@ static Val unknown_name(Elab *e, Name name) {
                    name.text);
         return val_error();
     }
-    diag_error(e->diag, name.span, "unknown name '%s'%s", name.text, suggest_name(e, name.text));
-    const Target *inner = body_find_bound(e->frame->body, name.text);
-    if (inner)
-        diag_note(
-            e->diag, inner->name.span,
-            "it is bound here, in a body that has ended; bind it before that body to keep it");
+    const char *near = suggest_name(e, name.text);
+    if (e->in_type && !near[0])
+        near = "; a symbol is introduced by standing alone as a dimension of an input";
+    diag_error(e->diag, name.span, "unknown %s '%s'%s", e->in_type ? "size" : "name", name.text,
+               near);
+    elab_note_ended(e, name.text);
     return val_error();
 }
 
@@ -57,12 +72,11 @@ static Val eval_name(Elab *e, Name name) {
         if (binding->target) binding->target->used = true;
         return binding->value;
     }
-    Val value = predefined(e, name.text);
-    return value.kind == VAL_ERROR ? unknown_name(e, name) : value;
+    Val value;
+    return predefined(e, name.text, &value) ? value : unknown_name(e, name);
 }
 
-/* ---- lists, strings, ranges
- * ---------------------------------------------------------------------- */
+/* ---- lists, strings, ranges ---- */
 
 static Val eval_list(Elab *e, const ExprList *items) {
     size_t count = items->len;
@@ -73,6 +87,11 @@ static Val eval_list(Elab *e, const ExprList *items) {
         if (values[i].kind == VAL_ERROR) sound = false;
     }
     return sound ? val_list(e->arena, count, values) : val_error();
+}
+
+const Expr *elab_item_source(const Expr *x, int64_t i) {
+    bool listed = x->kind == EXPR_LIST && i >= 0 && (size_t)i < x->items->len;
+    return listed ? x->items->data[i] : x;
 }
 
 static Val eval_interpolation(Elab *e, const Expr *x) {
@@ -98,7 +117,7 @@ static Val eval_interpolation(Elab *e, const Expr *x) {
 static Val eval_range(Elab *e, const Expr *x) {
     Val a = elab_expr(e, x->a), b = elab_expr(e, x->b);
     int64_t begin, end;
-    bool sound = elab_int(e, a, x->a->span, "the begin of a range", &begin);
+    bool sound = elab_int(e, a, x->a->span, "the start of a range", &begin);
     sound = elab_int(e, b, x->b->span, "the end of a range", &end) && sound;
     int64_t length;
     if (sound && end > begin && !checked_sub(end, begin, &length)) {
@@ -123,8 +142,7 @@ static Val eval_cond(Elab *e, const Expr *x) {
     return elab_condition(e, x->c, &holds) ? elab_expr(e, holds ? x->a : x->b) : val_error();
 }
 
-/* ---- members and subscripts
- * ----------------------------------------------------------------------- */
+/* ---- members and subscripts ---- */
 
 static Val shape_of(Elab *e, const TensorType *type) {
     Val dims[MAX_RANK];
@@ -194,8 +212,7 @@ static Val eval_index(Elab *e, const Expr *x) {
     return val_item(a, index < 0 ? index + length : index);
 }
 
-/* ---- any expression
- * -------------------------------------------------------------------------------- */
+/* ---- any expression ---- */
 
 /* `and` and `or` leave their right side alone where the left decides. */
 static Val eval_binary(Elab *e, const Expr *x) {
@@ -242,8 +259,7 @@ Val elab_expr(Elab *e, const Expr *x) {
     return value;
 }
 
-/* ---- what must be a number
- * ------------------------------------------------------------------------- */
+/* ---- what must be a number ---- */
 
 bool elab_int(Elab *e, Val value, Span span, const char *what, int64_t *result) {
     if (value.kind == VAL_ERROR) return false;
@@ -270,8 +286,7 @@ bool elab_dim(Elab *e, Val value, Span span, const char *what, Dim *result) {
     return true;
 }
 
-/* ---- types
- * ------------------------------------------------------------------------------------------ */
+/* ---- types ---- */
 
 bool elab_dtype(Elab *e, Name name, DType *result) {
     if (dtype_from_name(name.text, result)) return true;
@@ -282,17 +297,8 @@ bool elab_dtype(Elab *e, Name name, DType *result) {
     return false;
 }
 
-/* One dimension of a declared type; a name must be a symbol or a number that is in scope. */
 static bool eval_dimension(Elab *e, const Expr *x, Dim *result) {
     int64_t number;
-    if (x->kind == EXPR_NAME && !scope_find(e->frame->scope, x->name.text) &&
-        predefined(e, x->name.text).kind == VAL_ERROR) {
-        diag_error(e->diag, x->span,
-                   "unknown size '%s'; symbols are introduced by the network's inputs%s",
-                   x->name.text,
-                   elab_suggestion(e, x->name.text, e->symbol_names.data, e->symbol_names.len));
-        return false;
-    }
     if (!elab_dim(e, elab_expr(e, x), x->span, "a dimension", result)) return false;
     if (dim_is_int(*result, &number) && number < 0) {
         diag_error(e->diag, x->span, "a dimension cannot be negative, found %" PRId64, number);
@@ -311,8 +317,10 @@ bool elab_type(Elab *e, const TypeExpr *type, TensorType *result) {
         return false;
     }
     Dim dims[MAX_RANK];
+    e->in_type = true;
     for (size_t i = 0; i < rank; i++)
         sound = eval_dimension(e, type->dims->data[i], &dims[i]) && sound;
+    e->in_type = false;
     if (!sound) return false;
     *result = type_make(dtype, (int)rank, dims);
     const char *fault = type_fault(e->module->dims, e->arena, result);

@@ -5,8 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- annotations
- * ----------------------------------------------------------------------------------- */
+/* ---- annotations ---- */
 
 /* What the optimizer understands. An argument lies in (above, upto]. */
 static const struct AnnotationSpec {
@@ -83,8 +82,7 @@ static void enter_annotations(Elab *e, const AnnotationList *list) {
     e->nannotations = count;
 }
 
-/* ---- bindings
- * ---------------------------------------------------------------------------------------- */
+/* ---- bindings ---- */
 
 static void poison(Elab *e, const TargetList *targets) {
     for (size_t i = 0; targets && i < targets->len; i++)
@@ -113,12 +111,12 @@ static void declare_const(Elab *e, const Stmt *stmt) {
     TensorType type;
     bool sound = elab_type(e, &stmt->type, &type);
     Val items = elab_expr(e, stmt->value);
-    Val value = sound ? add_constant(e, items, &type, stmt->value->span) : val_error();
+    Val value = sound ? add_constant(e, items, &type, stmt->value) : val_error();
     scope_assign(e, &stmt->targets->data[0], value);
 }
 
 static void declare_param(Elab *e, const Stmt *stmt) {
-    static const Formal formals[] = {{"name", NULL, true}, {"share", NULL, true}};
+    static const Formal formals[] = {{"name", "\"...\"", true}, {"share", "false", true}};
     Name name = stmt->targets->data[0].name;
     size_t count = stmt->args ? stmt->args->len : 0;
     Given *given = arena_array(e->arena, Given, count);
@@ -160,8 +158,7 @@ static Flow give_back(Elab *e, const Stmt *stmt) {
     return FLOW_RETURN;
 }
 
-/* ---- choices and repetition
- * ---------------------------------------------------------------------------- */
+/* ---- choices and repetition ---- */
 
 static Flow inner_body(Elab *e, const StmtList *body, const Target *variable, Val value) {
     Scope *outer = e->frame->scope;
@@ -206,8 +203,7 @@ static Flow repeat(Elab *e, const Stmt *stmt) {
     return FLOW_NEXT;
 }
 
-/* ---- any statement
- * -------------------------------------------------------------------------------------- */
+/* ---- any statement ---- */
 
 static Flow run(Elab *e, const Stmt *stmt) {
     switch (stmt->kind) {

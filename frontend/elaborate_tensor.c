@@ -4,8 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* ---- provenance
- * ----------------------------------------------------------------------------------- */
+/* ---- provenance ---- */
 
 const char *path_join(Elab *e, const char *a, const char *b) {
     if (!a[0] || !b[0]) return a[0] ? a : b;
@@ -26,8 +25,7 @@ static void annotate(Elab *e, Node *node) {
     if (e->nannotations > 0) node_annotate(node, e->nannotations, e->annotations);
 }
 
-/* ---- operators
- * ------------------------------------------------------------------------------------- */
+/* ---- operators ---- */
 
 static Span blamed_span(const TypeQuery *fault, const Span *operand_spans, const Span *attr_spans,
                         Span span) {
@@ -51,8 +49,7 @@ Node *add_operator(Elab *e, OpKind op, int noperands, Value *const *operands,
     return node;
 }
 
-/* ---- literals
- * --------------------------------------------------------------------------------------- */
+/* ---- literals ---- */
 
 static bool representable(Val value, DType dtype) {
     if (value.kind == VAL_BOOL || dtype == DT_bool)
@@ -95,6 +92,11 @@ Value *literal_operand(Elab *e, Val value, DType dtype, Span span) {
                    elab_bind_hint(e, value.dim));
         return NULL;
     }
+    if (value.kind != VAL_ERROR && !val_is_literal(value)) {
+        diag_error(e->diag, span, "expected a tensor or a number, found %s",
+                   elab_describe(e, value));
+        return NULL;
+    }
     if (!check_literal(e, value, dtype, span)) return NULL;
     Tensor tensor = tensor_new(e->module->arena, dtype, 0, NULL);
     set_element(&tensor, 0, value);
@@ -119,8 +121,7 @@ Val add_pointwise(Elab *e, const char *op, int count, const Val *values, const S
     return node ? val_tensor(node_result(node)) : val_error();
 }
 
-/* ---- constants
- * ----------------------------------------------------------------------------------------- */
+/* ---- constants ---- */
 
 /* The shape that nested lists have, judged by their first items. */
 static bool shape_of_lists(Elab *e, Val items, Span span, int64_t dims[MAX_RANK], int *rank) {
@@ -139,23 +140,22 @@ typedef struct Filler {
     Elab *e;
     Tensor *tensor;
     int64_t next;
-    Span span;
 } Filler;
 
-static bool fill(Filler *f, Val items, int axis) {
+static bool fill(Filler *f, Val items, int axis, const Expr *source) {
     if (axis == f->tensor->rank) {
-        if (!check_literal(f->e, items, f->tensor->dtype, f->span)) return false;
+        if (!check_literal(f->e, items, f->tensor->dtype, source->span)) return false;
         set_element(f->tensor, f->next++, items);
         return true;
     }
     if (val_length(items) != f->tensor->dims[axis]) {
-        diag_error(f->e->diag, f->span, "axis %d of %s needs a list of %" PRId64 " items, found %s",
+        diag_error(f->e->diag, source->span, "axis %d of %s needs a list of %" PRId64 ", found %s",
                    axis, tensor_type_text(f->e->arena, f->tensor), f->tensor->dims[axis],
                    elab_describe(f->e, items));
         return false;
     }
     for (int64_t i = 0; i < val_length(items); i++)
-        if (!fill(f, val_item(items, i), axis + 1)) return false;
+        if (!fill(f, val_item(items, i), axis + 1, elab_item_source(source, i))) return false;
     return true;
 }
 
@@ -171,43 +171,46 @@ static bool allocate(Elab *e, DType dtype, int rank, const int64_t *dims, Span s
     return true;
 }
 
-static Val constant(Elab *e, Val items, Tensor *tensor, Span span) {
-    Filler filler = {e, tensor, 0, span};
-    if (!fill(&filler, items, 0)) return val_error();
+static Val constant(Elab *e, Val items, Tensor *tensor, const Expr *source) {
+    Filler filler = {e, tensor, 0};
+    if (!fill(&filler, items, 0, source)) return val_error();
+    Value *value = add_const(e, tensor, source->span);
+    return value ? val_tensor(value) : val_error();
+}
+
+static Val filled(Elab *e, Val number, Tensor *tensor, Span span) {
+    if (!check_literal(e, number, tensor->dtype, span)) return val_error();
+    for (int64_t i = 0; i < tensor_elements(tensor); i++) set_element(tensor, i, number);
     Value *value = add_const(e, tensor, span);
     return value ? val_tensor(value) : val_error();
 }
 
-Val add_constant(Elab *e, Val items, const TensorType *type, Span span) {
+Val add_constant(Elab *e, Val items, const TensorType *type, const Expr *source) {
     int64_t dims[MAX_RANK];
     Tensor tensor;
     if (items.kind == VAL_ERROR) return items;
     for (int i = 0; i < type->rank; i++) {
         if (dim_is_int(type->dims[i], NULL)) continue;
-        diag_error(e->diag, span, "a constant needs known sizes, found %s%s",
+        diag_error(e->diag, source->span, "a constant needs known sizes, found %s%s",
                    elab_type_text(e, type), elab_bind_hint(e, type->dims[i]));
         return val_error();
     }
     type_static_dims(type, dims);
-    if (!allocate(e, type->dtype, type->rank, dims, span, &tensor)) return val_error();
-    if (val_length(items) >= 0 || type->rank == 0) return constant(e, items, &tensor, span);
-    if (!check_literal(e, items, type->dtype, span)) return val_error();
-    for (int64_t i = 0; i < tensor_elements(&tensor); i++) set_element(&tensor, i, items);
-    Value *value = add_const(e, &tensor, span);
-    return value ? val_tensor(value) : val_error();
+    if (!allocate(e, type->dtype, type->rank, dims, source->span, &tensor)) return val_error();
+    bool listed = val_length(items) >= 0 || type->rank == 0;
+    return listed ? constant(e, items, &tensor, source) : filled(e, items, &tensor, source->span);
 }
 
-Val add_constant_like(Elab *e, Val items, DType dtype, Span span) {
+Val add_constant_like(Elab *e, Val items, DType dtype, const Expr *source) {
     int64_t dims[MAX_RANK];
     int rank;
     Tensor tensor;
-    if (!shape_of_lists(e, items, span, dims, &rank)) return val_error();
-    if (!allocate(e, dtype, rank, dims, span, &tensor)) return val_error();
-    return constant(e, items, &tensor, span);
+    if (!shape_of_lists(e, items, source->span, dims, &rank)) return val_error();
+    if (!allocate(e, dtype, rank, dims, source->span, &tensor)) return val_error();
+    return constant(e, items, &tensor, source);
 }
 
-/* ---- parameters
- * ------------------------------------------------------------------------------------------ */
+/* ---- parameters ---- */
 
 static Value *existing_parameter(Elab *e, const ParamEntry *entry, const char *path,
                                  const TensorType *type, bool share, Span span) {

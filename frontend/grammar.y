@@ -116,8 +116,8 @@ item:
         *network = (NetworkDecl){$NAME, $in, $out, $body, span_join(@NETWORK, @9)};
         vec_push(parser->arena, &parser->file->networks, network);
     }
-  | error NEWLINE
-  | error body
+  | error NEWLINE                 { yyerrok; }
+  | error body                    { yyerrok; }
   ;
 
 params_or_none: %empty { $$ = NULL; } | params | params ',';
@@ -148,11 +148,11 @@ lines:
     %empty                        { $$ = NULL; }
   | lines NEWLINE
   | lines[list] line NEWLINE      { $$ = ast_add_stmt(parser, $list, $line); }
-  | lines error NEWLINE
+  | lines error NEWLINE           { yyerrok; }
   | lines recovered
   ;
 
-recovered: error body | recovered ELSE body | recovered ELSE IF operation body;
+recovered: error body { yyerrok; } | recovered ELSE body | recovered ELSE IF operation body;
 
 line:
     statement

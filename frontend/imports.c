@@ -13,8 +13,7 @@
 
 enum { MAX_IMPORT_DEPTH = 64, MAX_FILES = 1000 };
 
-/* ---- paths
- * --------------------------------------------------------------------------------------- */
+/* ---- paths ---- */
 
 static const char *real_path(Arena *arena, const char *path) {
     char *resolved = realpath(path[0] ? path : ".", NULL);
@@ -53,8 +52,7 @@ static const char *in_folder(Arena *arena, const char *folder, const char *relat
     return arena_printf(arena, "%s%s%s", folder, slash, relative);
 }
 
-/* ---- blocks that a file sees
- * ------------------------------------------------------------------------ */
+/* ---- blocks that a file sees ---- */
 
 static void add_block(FileSet *set, SourceFile *file, const VisibleBlock *block, Span span) {
     const char *name = block->decl->name.text;
@@ -111,8 +109,7 @@ static void check_networks(FileSet *set, const FileAst *ast) {
     }
 }
 
-/* ---- loading
- * ---------------------------------------------------------------------------------------- */
+/* ---- loading ---- */
 
 static void load_imports(FileSet *set, SourceFile *file);
 

@@ -26,8 +26,7 @@ struct Layer {
     Val (*build)(const LayerCall *call);
 };
 
-/* ---- what layers need
- * ------------------------------------------------------------------------------ */
+/* ---- what layers need ---- */
 
 static const Attr *argument(const LayerCall *c, const char *name) {
     for (int i = 0; i < c->signature->nattrs; i++)
@@ -109,8 +108,7 @@ static Val operation(const LayerCall *c, OpKind op, int count, Value *const *par
     return node ? val_tensor(node_result(node)) : val_error();
 }
 
-/* ---- the layers
- * --------------------------------------------------------------------------------------- */
+/* ---- the layers ---- */
 
 static bool conv2d_pad(const LayerCall *c, Attr *pad) {
     if (pad->kind != ATTR_STRING) return true;
@@ -132,9 +130,9 @@ static Val build_conv2d(const LayerCall *c) {
         return val_error();
     if (channels % groups != 0 || filters % groups != 0) {
         diag_error(c->e->diag, argument_span(c, "groups"),
-                   "%" PRId64 " groups divide neither evenly: %s has %" PRId64
-                   " channels, and there are %" PRId64 " filters",
-                   groups, elab_type_text(c->e, &c->x->type), channels, filters);
+                   "groups=%" PRId64 " must divide the %" PRId64 " channels of %s and the %" PRId64
+                   " filters",
+                   groups, channels, elab_type_text(c->e, &c->x->type), filters);
         return val_error();
     }
     Attr attrs[] = {*argument(c, "stride"), *argument(c, "pad"), *argument(c, "dilation"),
@@ -183,8 +181,7 @@ static Val build_batch_norm(const LayerCall *c) {
     return operation(c, OP_batch_norm, 4, parameters, COUNT_OF(attrs), attrs);
 }
 
-/* ---- the table
- * ----------------------------------------------------------------------------------------- */
+/* ---- the table ---- */
 
 #define INT(id)              {{.name = id, .kind = ATTR_INT}, true, ""}
 #define INT_OR(id, value)    {{.name = id, .kind = ATTR_INT, .i = (value)}, false, ""}
@@ -247,8 +244,8 @@ Val call_layer(Elab *e, const CallSite *call, const Layer *layer) {
     Attr attrs[MAX_LAYER_ATTRS];
     Span spans[MAX_LAYER_ATTRS];
     int count = signature_formals(e, &signature, formals);
-    formals[count] = (Formal){"name", NULL, true};
-    formals[count + 1] = (Formal){"share", NULL, true};
+    formals[count] = (Formal){"name", "\"...\"", true};
+    formals[count + 1] = (Formal){"share", "false", true};
     if (!match_arguments(e, call, formals, count + 2, actuals)) return val_error();
     LayerCall c = {e, call, &signature, attrs, spans, NULL, actuals[0].span, NULL, false};
     bool sound = convert_attributes(e, call, &signature, actuals, attrs);

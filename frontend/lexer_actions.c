@@ -156,6 +156,8 @@ int lex_unexpected(Parser *p, Span span, const char *text) {
         {"!", "write 'not'"},
         {"^", "write '**' for a power"},
     };
+    if (p->line_faulty) return LEX_ERROR;
+    p->line_faulty = true;
     for (size_t i = 0; i < COUNT_OF(hints); i++) {
         if (strcmp(hints[i][0], text) != 0) continue;
         diag_error(p->diag, span, "unexpected '%s'; %s", text, hints[i][1]);

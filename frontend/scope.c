@@ -1,8 +1,7 @@
 /* Names in scope. */
 #include "frontend/elaborate.h"
 
-/* ---- maps from interned names
- * -------------------------------------------------------------------- */
+/* ---- maps from interned names ---- */
 
 static size_t slot_of(const NameMap *map, const char *key) {
     size_t i = (size_t)(((uintptr_t)key >> 3) * UINT64_C(0x9e3779b97f4a7c15) >> 20);
@@ -38,8 +37,7 @@ void name_map_put(Arena *arena, NameMap *map, const char *key, void *value) {
     map->values[i] = value;
 }
 
-/* ---- scopes -------------------------------------------------------------------------------------
- */
+/* ---- scopes ---- */
 
 Scope *scope_create(Elab *e, Scope *outer) {
     Scope *scope = arena_new(e->arena, Scope);
