@@ -233,7 +233,7 @@ Node *build_node(Builder *b, OpKind op, int noperands, Value *const *operands, i
     Module *module = b->graph->module;
     require(op != OP_const && op != OP_fused); /* they have builders of their own */
     TensorType results[MAX_RESULTS];
-    Attr *complete = arena_array(module->arena, Attr, MAX_ATTRS);
+    Attr *complete = arena_array(module->arena, Attr, (size_t)op_attr_count(op));
     TypeQuery q = {.arena = module->arena,
                    .dims = module->dims,
                    .op = op,

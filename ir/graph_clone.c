@@ -25,7 +25,7 @@ static void clone_node(Builder *b, const Node *node, Value **map, int depth) {
         require(copy->operands[i]);
     }
     /* The lists behind attributes and annotations never change in place, so they are shared. */
-    copy->attrs = arena_array(arena, Attr, MAX_ATTRS);
+    copy->attrs = arena_array(arena, Attr, (size_t)node->nattrs);
     for (int i = 0; i < node->nattrs; i++) copy->attrs[i] = node->attrs[i];
     copy->results = arena_array(arena, Value *, (size_t)node->nresults);
     for (int i = 0; i < node->nresults; i++) {
