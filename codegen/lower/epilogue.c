@@ -116,7 +116,7 @@ void epilogue_index(Kernel *k, LX const *anchor_index, LX *root_index) {
 }
 
 void emit_result(Kernel *k, LX const *anchor_index, LX value) {
-    LX at[MAX_RANK];
+    LX at[MAX_RANK] = {NULL};
     size_t scope = scope_begin(k);
     value = round_to(k, value, k->anchor->type.dtype);
     bool shared = k->uses && k->uses[k->anchor->id] > 1 && k->root != k->anchor;
@@ -162,7 +162,7 @@ static bool inner_bounds(const Kernel *k, Dim *begin, Dim *end) {
 /* Stores the root over a box, begin <= index < end. */
 static void emit_box(Kernel *k, const Dim *begin, const Dim *end) {
     int rank = k->root->type.rank;
-    LX at[MAX_RANK];
+    LX at[MAX_RANK] = {NULL};
     Loop loops[MAX_RANK];
     for (int i = 0; i < rank; i++) {
         Dim extent = dim_sub(k->dims, end[i], begin[i]);

@@ -64,7 +64,7 @@ void reshape_index(Kernel *k, int from_rank, const Dim *from_dims, LX const *fro
 
 static LX emit_reshape(Kernel *k, const Value *value, LX const *index) {
     const Value *x = value->def->operands[0];
-    LX at[MAX_RANK];
+    LX at[MAX_RANK] = {NULL};
     reshape_index(k, value->type.rank, value->type.dims, index, x->type.rank, x->type.dims, at);
     return emit_element(k, x, at);
 }
@@ -75,7 +75,7 @@ static LX emit_reshape(Kernel *k, const Value *value, LX const *index) {
 static LX emit_transpose(Kernel *k, const Value *value, LX const *index) {
     const Value *x = value->def->operands[0];
     const Attr *perm = node_attr(value->def, "perm");
-    LX at[MAX_RANK];
+    LX at[MAX_RANK] = {NULL};
     for (int i = 0; i < x->type.rank; i++) {
         int from = perm->count ? normalize_axis(perm->ints[i], x->type.rank) : x->type.rank - 1 - i;
         at[from] = index[i];
@@ -86,7 +86,7 @@ static LX emit_transpose(Kernel *k, const Value *value, LX const *index) {
 static LX emit_broadcast_to(Kernel *k, const Value *value, LX const *index) {
     const Value *x = value->def->operands[0];
     int shift = value->type.rank - x->type.rank;
-    LX at[MAX_RANK];
+    LX at[MAX_RANK] = {NULL};
     for (int i = 0; i < x->type.rank; i++) {
         bool stretched = dim_is(x->type.dims[i], 1) && !dim_is(value->type.dims[shift + i], 1);
         at[i] = stretched ? lx_int(k->b, 0) : index[shift + i];
@@ -135,7 +135,7 @@ static LX emit_concat(Kernel *k, const Value *value, LX const *index) {
 static LX emit_split(Kernel *k, const Value *value, LX const *index) {
     const Value *x = value->def->operands[0];
     int axis = normalize_axis(node_int(value->def, "axis"), x->type.rank);
-    LX at[MAX_RANK];
+    LX at[MAX_RANK] = {NULL};
     memcpy(at, index, (size_t)x->type.rank * sizeof(LX));
     Dim first = dim_mul(k->dims, dim_int(k->dims, value->index), value->type.dims[axis]);
     at[axis] = lx_add(k->b, index[axis], lx_dim(k->b, first));
@@ -147,7 +147,7 @@ static LX emit_slice(Kernel *k, const Value *value, LX const *index) {
     const Value *x = node->operands[0];
     const Attr *starts = node_attr(node, "starts"), *ends = node_attr(node, "ends");
     const Attr *axes = node_attr(node, "axes"), *steps = node_attr(node, "steps");
-    LX at[MAX_RANK];
+    LX at[MAX_RANK] = {NULL};
     memcpy(at, index, (size_t)x->type.rank * sizeof(LX));
     for (int i = 0; i < starts->count; i++) {
         int axis = normalize_axis(axes->count ? axes->ints[i] : i, x->type.rank);
@@ -181,7 +181,7 @@ static LX emit_pad(Kernel *k, const Value *value, LX const *index) {
     const Node *node = value->def;
     const Value *x = node->operands[0];
     const Attr *pads = node_attr(node, "pads");
-    LX at[MAX_RANK], inside = NULL;
+    LX at[MAX_RANK] = {NULL}, inside = NULL;
     bool decided = on_path(k, node);
     if (decided && k->at_border) return border_value(k, value);
     for (int i = 0; i < x->type.rank; i++) {
@@ -213,7 +213,7 @@ static LX emit_gather(Kernel *k, const Value *value, LX const *index) {
     /* Clamped first, so that the sum cannot wrap. */
     LX below = lx_binary(k->b, LB_MAX, picked, lx_sub(k->b, lx_int(k->b, 0), size));
     picked = lx_select(k->b, negative, lx_add(k->b, below, size), picked);
-    LX at[MAX_RANK];
+    LX at[MAX_RANK] = {NULL};
     for (int i = 0; i < axis; i++) at[i] = index[i];
     at[axis] = clamp_index(k, picked, x->type.dims[axis]);
     if (!k->probing) at[axis] = lb_let(k->b, "at", at[axis]);
@@ -272,7 +272,7 @@ static LX emit_resize(Kernel *k, const Value *value, LX const *index) {
     const Value *x = value->def->operands[0];
     int w = x->type.rank - 1, h = w - 1;
     const Dim *in = x->type.dims, *out = value->type.dims;
-    LX at[MAX_RANK];
+    LX at[MAX_RANK] = {NULL};
     memcpy(at, index, (size_t)x->type.rank * sizeof(LX));
     if (strcmp(node_attr(value->def, "mode")->s, "linear") != 0) {
         at[h] = nearest_pixel(k, index[h], in[h], out[h]);

@@ -94,7 +94,7 @@ static void set_vectors(Nest *n, const Region *region, LX tile) {
 /* Loops over the tiles of axis t and further, region by region. */
 static void tile_loops(Nest *n, int t) {
     Region regions[MAX_REGIONS];
-    if (t == n->plan->ntiles) {
+    if (t == n->plan->ntiles || t == MAX_TILES) {
         nest_tile(n);
         return;
     }
@@ -152,7 +152,7 @@ static void parallel_loop(Nest *n, const Region *vectors, const Region *const *t
 /* All combinations of regions of tiled axes, each a parallel loop of its own. */
 static void spread_tiles(Nest *n, const Region *vectors, int t, const Region **chosen) {
     Region regions[MAX_REGIONS];
-    if (t == n->plan->ntiles) {
+    if (t == n->plan->ntiles || t == MAX_TILES) {
         parallel_loop(n, vectors, chosen);
         return;
     }

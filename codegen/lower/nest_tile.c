@@ -90,7 +90,7 @@ static LX lane_mask(const Nest *n) {
 static LX load_operand(const Nest *n, int operand) {
     Kernel *k = n->k;
     const Access *access = &n->c->operands[operand];
-    LX at[MAX_RANK], inside = NULL;
+    LX at[MAX_RANK] = {NULL}, inside = NULL;
     for (int i = 0; i < access->value->type.rank; i++) {
         at[i] = affine_value(n, &access->index[i]);
         if (access->index[i].may_leave && clipped_axis(n, &access->index[i]) < 0)
@@ -175,7 +175,7 @@ static void emit_vectors(Nest *n, const Step *step) {
 
 /* Loops over the elements of the tile, unrolled; `inside` is called in the innermost. */
 static void tile_rows(Nest *n, int t, void (*inside)(Nest *, const Step *), const Step *step) {
-    if (t == n->plan->ntiles) {
+    if (t == n->plan->ntiles || t == MAX_TILES) {
         inside(n, step);
         return;
     }
@@ -316,7 +316,7 @@ static void reduction_loops(Nest *n, int part) {
  */
 
 static void store_result(Nest *n, LX value) {
-    LX at[MAX_RANK];
+    LX at[MAX_RANK] = {NULL};
     for (int i = 0; i < n->c->result.value->type.rank; i++)
         at[i] = affine_value(n, &n->c->result.index[i]);
     Guards before = guard_push(n->k, lane_mask(n));
