@@ -133,7 +133,8 @@ const Annotation *node_annotation(const Node *node, const char *name); /* null: 
 
 /* uses[value->id] = number of operands and graph outputs that name it (bodies count as their own graphs). */
 int *graph_use_counts(const Graph *graph, Arena *arena);
-/* Every operand and output of the graph that is from becomes to; provenance of to stays. */
+/* Every operand and output of the graph that is from becomes to, but for those of the node that defines to;
+ * provenance of to stays. */
 void graph_replace(Graph *graph, Value *from, Value *to);
 /* Many at once: map[id] is the new value or null; chains are followed. */
 void graph_replace_all(Graph *graph, Value **map, size_t count);

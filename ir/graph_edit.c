@@ -68,6 +68,7 @@ int *graph_use_counts(const Graph *graph, Arena *arena) {
 
 void graph_replace(Graph *graph, Value *from, Value *to) {
     graph_each(graph, node) {
+        if (node == to->def) continue;
         for (int i = 0; i < node->noperands; i++) {
             if (node->operands[i] == from) node->operands[i] = to;
         }
