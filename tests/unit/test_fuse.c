@@ -103,6 +103,7 @@ Test(fuse, producers_of_anchors) {
         {"  y = dense(tanh(x), 4)", VECTOR, 2},
         {"  y = dense(x + z, 4)", VECTOR, 2}, /* loops read it again and again */
         {"  y = conv2d(cast(u, f32), 4, kernel=1)", IMAGE, 1},
+        {"  y = dense(cast(relu(cast(x, f16)), f32), 4)", VECTOR, 2}, /* the widening cast only */
         {"  y = conv2d(cast(u, f32) * 0.5, 4, kernel=1)", IMAGE, 2},
         {"  y = dense(x, 4) + tanh(z)", VECTOR, 1},
     };

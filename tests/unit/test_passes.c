@@ -202,6 +202,7 @@ Test(fold_batch_norm, needs_a_single_use) {
     Net net = net_load("network t(x: f32[N, 4]) -> (y: f32[N, 3], z: f32[N, 3]) {\n"
                        "  param s: f32[3]\n  z = dense(x, 3)\n  y = z * s\n}\n");
     net_run(&net, "fold-batch-norm");
+    cr_expect_eq(net_count(&net, OP_dense), 1);
     cr_expect_eq(net_kernels(&net), 2);
     net_free(&net);
 }

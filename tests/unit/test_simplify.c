@@ -147,6 +147,7 @@ Test(simplify, movement) {
         {"transpose(m, [1, 0, 2])", "f32[N, 2, 5]", OP_transpose, 1, 1},
         {"transpose(transpose(m, [1, 0, 2]), [1, 0, 2])", "f32[2, N, 5]", OP_transpose, 2, 0},
         {"transpose(transpose(m, [1, 2, 0]), [1, 2, 0])", "f32[5, 2, N]", OP_transpose, 2, 1},
+        {"transpose(transpose(m, [1, 2, 0]), [1, 0, 2])", "f32[5, N, 2]", OP_transpose, 2, 1},
         {"transpose(transpose(m))", "f32[2, N, 5]", OP_transpose, 2, 0},
     };
     check(cases, COUNT_OF(cases));
