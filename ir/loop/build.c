@@ -12,11 +12,20 @@ LProgram *lprogram_create(Module *module, const Graph *graph) {
     return p;
 }
 
+static bool tensor_name_taken(const LProgram *program, const char *name) {
+    for (size_t i = 0; i < program->tensors.len; i++)
+        if (strcmp(program->tensors.data[i]->name, name) == 0) return true;
+    return false;
+}
+
+/* The text names tensors, so a second one of the same name gets a number. */
 LTensor *lprogram_tensor(LProgram *program, const char *name, LTensorRole role, DType dtype,
                          Dim elements) {
     Arena *arena = program->module->arena;
     LTensor *t = arena_new(arena, LTensor);
     t->name = arena_strdup(arena, name);
+    for (int n = 2; tensor_name_taken(program, t->name); n++)
+        t->name = arena_printf(arena, "%s.%d", name, n);
     t->role = role;
     t->dtype = dtype;
     t->elements = elements;
