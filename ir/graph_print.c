@@ -1,31 +1,38 @@
-/* Graph IR as text. graph_parse.c reads it back: print(parse(print(g))) is print(g), byte for byte.
- *
+/* Graph IR as text. graph_parse.c reads it back: print(parse(print(g))) is print(g), byte for byte. */
+/* clang-format off */
+/*
  *   dump       = [ "symbols" NAME { "," NAME } ] graph
- *   graph      = "graph" name signature "{" { node } "return" VALUE { "," VALUE } "}"
- *   signature  = "(" [ input { "," [ provenance ] input } [ provenance ] ] ")" "->" "(" name { "," name } ")"
- *   input      = VALUE name ":" type                                               its provenance follows the comma
- *   node       = VALUE { "," VALUE } "=" operation { annotation } ":" type { "," type } [
- * provenance ] [ "body" name signature "{" ... "}" ]                               only after
- * `fused` operation  = "param" STRING [ "h" 16 hex digits ]                               hash of
- * its value, if known | "const" "[" [ element { "," element } ] "]"                         up to
- * 64 elements | "const" "c" 16 hex digits                                           key in the side
- * file | OPERATOR "(" [ VALUE { "," VALUE } ] ")" [ "{" attribute { "," attribute } "}" ] attribute
- * = NAME "=" ( INTEGER | FLOAT | "true" | "false" | STRING | "[" integers or dimensions "]" |
- * element type | "{" [ layout ] "}" )                      by the operator's table annotation = "@"
- * name [ "(" FLOAT { "," FLOAT } ")" ] type       = element type "[" [ dimension { "," dimension }
- * ] "]" [ "{" layout "}" ] provenance = "#" place { "/" place } end of line place      = [ path ] [
- * file ":" line ":" column "-" line ":" column ] VALUE      = "%" digits
+ *   graph      = "graph" function
+ *   function   = name signature "{" { node } "return" VALUE { "," VALUE } "}"
+ *   signature  = "(" [ inputs ] ")" "->" "(" name { "," name } ")"
+ *   inputs     = input { "," [ provenance ] input } [ provenance ]
+ *   input      = VALUE name ":" type               its provenance follows the comma
+ *   node       = VALUE { "," VALUE } "=" operation { annotation } ":" type { "," type }
+ *                [ provenance ] [ "body" function ]          a body only after `fused`
+ *   operation  = "param" STRING [ "h" 16 hex digits ]        hash of its value, if known
+ *              | "const" "[" [ element { "," element } ] "]" up to 64 elements
+ *              | "const" "c" 16 hex digits                   key in the side file
+ *              | OPERATOR "(" [ VALUE { "," VALUE } ] ")" [ "{" attribute { "," attribute } "}" ]
+ *   attribute  = NAME "=" attribute value                    by the operator's table:
+ *                INTEGER | FLOAT | "true" | "false" | STRING | element type | "{" [ layout ] "}"
+ *                | "[" [ INTEGER { "," INTEGER } ] "]" | "[" [ dimension { "," dimension } ] "]"
+ *   annotation = "@" name [ "(" FLOAT { "," FLOAT } ")" ]
+ *   type       = element type "[" [ dimension { "," dimension } ] "]" [ "{" layout "}" ]
+ *   provenance = "#" place { "/" place } end of line
+ *   place      = [ path ] [ file ":" line ":" column "-" line ":" column ]
+ *   VALUE      = "%" digits
  *
  * - name, path and file are bare words where they can be, else STRINGs with C's escapes.
  * - Values are numbered densely in the order of the text, bodies included, so equal graphs have
- * equal dumps.
+ *   equal dumps.
  * - Symbols stand in the order of the dimension context, which is that of their values at run time.
- * - Attributes that have their default are left out. Elements of constants: decimal integers,
- * hexadecimal floats, inf, -inf, nan:0xBITS.
+ * - Attributes that have their default are left out. Elements of constants are decimal integers,
+ *   hexadecimal floats, inf, -inf and nan:0xBITS.
  * - The place of an input is left out where its path is its name and no span is known; a node whose
- * results have other places than the node itself lists those after it. Parsed spans show as line
- * and column of a source of that name whose text is unknown (blank).
+ *   results have other places than the node itself lists those after its own.
+ * - Parsed spans show as line and column of a source of that name whose text is unknown (blank).
  * - "//" begins a comment that ends with the line; it is not kept. */
+/* clang-format on */
 #include <inttypes.h>
 #include <string.h>
 
