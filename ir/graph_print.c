@@ -1,4 +1,4 @@
-/* Graph IR as text. graph_parse.c reads it back: print(parse(print(g))) is print(g), byte for byte. */
+/* Graph IR as text. graph_parse.c reads it back: print(parse(print(g))) is print(g) to the byte. */
 /* clang-format off */
 /*
  *   dump       = [ "symbols" NAME { "," NAME } ] graph
