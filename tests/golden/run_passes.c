@@ -1,11 +1,12 @@
 /* Golden dumps of passes: tests/golden/passes/PASS/NAME.nn is loaded with random weights, run
  * through the pipeline up to PASS and printed; NAME.expect beside it holds that text.
  *
- *   run_passes [-update] FILE.nn...
+ *   run_passes tests/golden/passes [-update]
  *
  * The pipeline is the default one of -O2 up to and with PASS, the name of the file's folder; a
  * first line `# passes: a,b` names another. -update writes the .expect files instead of comparing.
  */
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,10 +139,42 @@ static bool run_case(const char *path, bool update) {
     return passed;
 }
 
+static int by_name(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Paths of what the folder holds under names that end in suffix, in order; the number of them. */
+static size_t list(Arena *arena, const char *folder, const char *suffix, char ***paths) {
+    VEC(char *) found = {0};
+    DIR *dir = opendir(folder);
+    for (struct dirent *entry; dir && (entry = readdir(dir));) {
+        const char *name = entry->d_name;
+        size_t length = strlen(name), tail = strlen(suffix);
+        if (name[0] == '.' || length < tail || strcmp(name + length - tail, suffix) != 0) continue;
+        vec_push(arena, &found, arena_printf(arena, "%s/%s", folder, name));
+    }
+    if (dir) closedir(dir);
+    if (found.len) qsort(found.data, found.len, sizeof *found.data, by_name);
+    *paths = found.data;
+    return found.len;
+}
+
 int main(int argc, char **argv) {
-    bool update = argc > 1 && !strcmp(argv[1], "-update");
-    int failed = 0, first = update ? 2 : 1;
-    for (int i = first; i < argc; i++) failed += !run_case(argv[i], update);
-    if (first >= argc) fprintf(stderr, "usage: run_passes [-update] FILE.nn...\n");
-    return failed > 0 || first >= argc;
+    bool update = argc == 3 && !strcmp(argv[2], "-update");
+    if (argc < 2 || (argc == 3 && !update) || argc > 3) {
+        fprintf(stderr, "usage: run_passes FOLDER [-update]\n");
+        return 2;
+    }
+    Arena *arena = arena_create();
+    char **folders, **files;
+    size_t cases = 0, failed = 0;
+    size_t nfolders = list(arena, argv[1], "", &folders);
+    for (size_t i = 0; i < nfolders; i++) {
+        size_t nfiles = list(arena, folders[i], ".nn", &files);
+        for (size_t k = 0; k < nfiles; k++) failed += !run_case(files[k], update);
+        cases += nfiles;
+    }
+    arena_destroy(arena);
+    printf("%zu cases, %zu failed\n", cases, failed);
+    return failed > 0 || cases == 0;
 }
