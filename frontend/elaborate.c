@@ -18,6 +18,18 @@ bool elab_charge(Elab *e, Span span, int64_t steps) {
     return false;
 }
 
+bool elab_enter(Elab *e, Span span) {
+    if (e->gave_up) return false;
+    if (e->recursion < MAX_RECURSION) {
+        e->recursion++;
+        return true;
+    }
+    diag_error(e->diag, span, "expressions, bodies and calls are nested more than %d deep",
+               MAX_RECURSION);
+    e->gave_up = true;
+    return false;
+}
+
 const char *elab_printf(Elab *e, const char *format, ...) {
     StrBuf text = {0};
     va_list args;
@@ -106,11 +118,16 @@ static Val *given_value(Elab *e, const Name *name) {
 /* A name that stands alone as a dimension of an input is a symbol from there on. */
 static void introduce_symbol(Elab *e, const Expr *x) {
     DType dtype;
-    if (x->kind != EXPR_NAME || symbol_known(e, x->name.text) ||
+    if (e->gave_up || x->kind != EXPR_NAME || symbol_known(e, x->name.text) ||
         dtype_from_name(x->name.text, &dtype))
         return;
     vec_push(e->arena, &e->symbol_names, x->name.text);
     Val *value = given_value(e, &x->name);
+    if (!value && dim_symbol_count(e->module->dims) == MAX_SYMBOLS) {
+        value = arena_new(e->arena, Val); /* VAL_ERROR */
+        diag_error(e->diag, x->span, "a network has at most %d symbols", MAX_SYMBOLS);
+        e->gave_up = true;
+    }
     if (value)
         name_map_put(e->arena, &e->bound_symbols, x->name.text, value);
     else
@@ -130,19 +147,17 @@ static void check_binds(Elab *e, const NetworkDecl *network) {
 
 /* ---- inputs and results ---- */
 
-static const PortDecl *port_named(const PortList *ports, size_t count, const char *name) {
-    for (size_t i = 0; i < count; i++)
-        if (ports->data[i].name.text == name) return &ports->data[i];
-    return NULL;
-}
-
 static bool check_port_names(Elab *e, const PortList *ports, const char *what) {
+    NameMap seen = {0};
     bool sound = true;
-    for (size_t i = 0; ports && i < ports->len && i < 1000; i++) {
-        const PortDecl *first = port_named(ports, i, ports->data[i].name.text);
-        if (!first) continue;
-        diag_error(e->diag, ports->data[i].name.span, "two %ss are named '%s'", what,
-                   first->name.text);
+    for (size_t i = 0; ports && i < ports->len; i++) {
+        PortDecl *port = &ports->data[i];
+        const PortDecl *first = name_map_get(&seen, port->name.text);
+        if (!first) {
+            name_map_put(e->arena, &seen, port->name.text, port);
+            continue;
+        }
+        diag_error(e->diag, port->name.span, "two %ss are named '%s'", what, first->name.text);
         diag_note(e->diag, first->name.span, "the first is here");
         sound = false;
     }

@@ -22,9 +22,10 @@
 enum {
     MAX_SOURCE_BYTES = 16 << 20,
     MAX_CALL_DEPTH = 64,  /* blocks calling blocks */
-    MAX_RECURSION = 1000, /* expressions within expressions, through calls */
+    MAX_RECURSION = 1000, /* expressions and bodies within each other, through calls */
     MAX_STEPS = 2000000,  /* of elaboration: expressions, statements, elements */
     NODE_STEPS = 10,      /* what one node counts as */
+    MAX_SYMBOLS = 64,
     MAX_LIST_ITEMS = 1 << 16,
     MAX_TEXT_BYTES = 4096, /* of a compile-time string */
     MAX_CONST_ELEMENTS = 1 << 24,
@@ -137,6 +138,12 @@ typedef struct Elab {
 
 /* Counts work; false, once with a message, when there was too much of it. */
 bool elab_charge(Elab *e, Span span, int64_t steps);
+/* One level deeper in expressions, bodies and calls; false, once with a message, where that would
+ * exhaust the C stack. Each success is paired with elab_leave. */
+bool elab_enter(Elab *e, Span span);
+static inline void elab_leave(Elab *e) {
+    e->recursion--;
+}
 /* The interned text. */
 const char *elab_printf(Elab *e, const char *format, ...) PRINTF_LIKE(2, 3);
 /* "; did you mean 'x'?" or "". */

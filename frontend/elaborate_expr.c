@@ -246,16 +246,9 @@ static Val eval_kind(Elab *e, const Expr *x) {
 }
 
 Val elab_expr(Elab *e, const Expr *x) {
-    if (!elab_charge(e, x->span, 1)) return val_error();
-    if (e->recursion == MAX_RECURSION) {
-        diag_error(e->diag, x->span, "expressions and calls are nested more than %d deep",
-                   MAX_RECURSION);
-        e->gave_up = true;
-        return val_error();
-    }
-    e->recursion++;
+    if (!elab_charge(e, x->span, 1) || !elab_enter(e, x->span)) return val_error();
     Val value = eval_kind(e, x);
-    e->recursion--;
+    elab_leave(e);
     return value;
 }
 

@@ -56,7 +56,7 @@ static bool take_list(Elab *e, const CallSite *call, const Actual *actual, Opera
     const Expr *list = actual->arg->value;
     for (int i = 0; i < count; i++) {
         out->values[i] = val_item(actual->value, i);
-        out->spans[i] = list->kind == EXPR_LIST ? list->items->data[i]->span : actual->span;
+        out->spans[i] = elab_item_source(list, i)->span;
     }
     out->count = (int)count;
     return true;

@@ -238,10 +238,12 @@ static Flow run_in_context(Elab *e, const Stmt *stmt) {
 }
 
 Flow elab_body(Elab *e, const StmtList *body) {
-    for (size_t i = 0; body && i < body->len; i++) {
+    Flow flow = FLOW_NEXT;
+    if (!body || !elab_enter(e, body->data[0]->span)) return flow;
+    for (size_t i = 0; i < body->len && flow == FLOW_NEXT; i++) {
         if (diag_full(e->diag) || !elab_charge(e, body->data[i]->span, 1)) break;
-        Flow flow = run_in_context(e, body->data[i]);
-        if (flow == FLOW_RETURN) return flow;
+        flow = run_in_context(e, body->data[i]);
     }
-    return FLOW_NEXT;
+    elab_leave(e);
+    return flow;
 }

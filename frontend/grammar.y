@@ -1,7 +1,7 @@
 /* The grammar of the `.nn` language. Actions only build nodes (ast.h); meaning is elaborate*.c's.
  *
- * A fault within a statement is reported, the rest of its line (and a body that it opens) is passed over, and parsing
- * goes on, so that independent faults are all reported. */
+ * A fault within a statement is reported, the rest of its line (and a body that it opens) is passed
+ * over, and parsing goes on, so that independent faults are all reported. */
 %require "3.8"
 %define api.pure full
 %define api.prefix {nn_}
@@ -19,8 +19,8 @@
 
 /* Nonterminals join what they are made of; an empty one stands where the symbol before it ended. */
 #define YYLLOC_DEFAULT(current, rhs, n)                                                            \
-    ((current) = (n) ? (Span){YYRHSLOC(rhs, 1).source, YYRHSLOC(rhs, 1).begin, YYRHSLOC(rhs, n).end} \
-                     : (Span){YYRHSLOC(rhs, 0).source, YYRHSLOC(rhs, 0).end, YYRHSLOC(rhs, 0).end})
+    ((current) = (Span){YYRHSLOC(rhs, (n) ? 1 : 0).source,                                         \
+                        (n) ? YYRHSLOC(rhs, 1).begin : YYRHSLOC(rhs, 0).end, YYRHSLOC(rhs, n).end})
 }
 
 %code provides {
@@ -65,9 +65,11 @@ static void nn_error(const Span *location, void *scanner, Parser *parser, const 
 %token <name> STRING_PIECE "text"
 %token INTERPOLATION_OPEN "'{' in a string" INTERPOLATION_CLOSE "'}' in a string"
 %token NETWORK "'network'" BLOCK "'block'" IMPORT "'import'" REPEAT "'repeat'" IN "'in'" IF "'if'"
-%token ELSE "'else'" RETURN "'return'" AND "'and'" OR "'or'" NOT "'not'" TRUE "'true'" FALSE "'false'"
+%token ELSE "'else'" RETURN "'return'" AND "'and'" OR "'or'" NOT "'not'"
+%token TRUE "'true'" FALSE "'false'"
 %token <name> PARAM "'param'" CONST "'const'"
-%token PIPE "'|>'" ARROW "'->'" DOTDOT "'..'" SLASHSLASH "'//'" STARSTAR "'**'" SHL "'<<'" SHR "'>>'"
+%token PIPE "'|>'" ARROW "'->'" DOTDOT "'..'" SLASHSLASH "'//'" STARSTAR "'**'"
+%token SHL "'<<'" SHR "'>>'"
 %token EQ "'=='" NE "'!='" LE "'<='" GE "'>='"
 
 /* `@name (x)` is an annotation with an argument. */
@@ -222,7 +224,10 @@ targets:
   | targets[list] ',' NAME        { $$ = ast_add_target(parser, $list, $NAME); }
   ;
 
-keywords: %empty { $$ = NULL; } | keywords[list] ',' keyword { $$ = ast_add_arg(parser, $list, $keyword); };
+keywords:
+    %empty                        { $$ = NULL; }
+  | keywords[list] ',' keyword    { $$ = ast_add_arg(parser, $list, $keyword); }
+  ;
 keyword: NAME '=' expr            { $$ = (Arg){$NAME, $expr, @$}; };
 
 /* ---- expressions, loosest first ---- */
@@ -245,7 +250,8 @@ pipe:
     }
   | pipe[a] PIPE NAME call_args {
         Expr *callee = ast_name_expr(parser, EXPR_NAME, $NAME, @NAME);
-        $$ = ast_pipe(parser, $a, ast_call(parser, callee, $call_args, span_join(@NAME, @call_args)));
+        Span span = span_join(@NAME, @call_args);
+        $$ = ast_pipe(parser, $a, ast_call(parser, callee, $call_args, span));
     }
   ;
 
@@ -331,7 +337,8 @@ static int yyreport_syntax_error(const yypcontext_t *context, void *scanner, Par
     for (int i = 0; i < count; i++) names[i] = yysymbol_name(kinds[i]);
     yysymbol_kind_t found = yypcontext_token(context);
     parse_unexpected(parser, *yypcontext_location(context),
-                     found == YYSYMBOL_YYEMPTY ? "end of file" : yysymbol_name(found), names, count);
+                     found == YYSYMBOL_YYEMPTY ? "end of file" : yysymbol_name(found), names,
+                     count);
     return 0;
 }
 

@@ -68,22 +68,28 @@ static void add_block(FileSet *set, SourceFile *file, const VisibleBlock *block,
     }
 }
 
-static void check_block(FileSet *set, const BlockDecl *block) {
+static void check_block_parameter(FileSet *set, const ParamDecl *param, NameMap *seen) {
     static const char *const reserved[] = {"name", "share"};
-    for (size_t i = 0; block->params && i < block->params->len; i++) {
-        Name name = block->params->data[i].name;
-        for (size_t k = 0; k < COUNT_OF(reserved); k++)
-            if (strcmp(name.text, reserved[k]) == 0)
-                diag_error(set->diag, name.span,
-                           "a block's parameter cannot be named '%s': every call takes %s=",
-                           name.text, name.text);
-        for (size_t k = 0; k < i && k < 100; k++)
-            if (block->params->data[k].name.text == name.text)
-                diag_error(set->diag, name.span, "two parameters are named '%s'", name.text);
-        if (i > 0 && !block->params->data[i].initial && block->params->data[i - 1].initial)
+    Name name = param->name;
+    for (size_t k = 0; k < COUNT_OF(reserved); k++)
+        if (strcmp(name.text, reserved[k]) == 0)
             diag_error(set->diag, name.span,
-                       "the parameter '%s' needs a default, as those before it have one",
+                       "a block's parameter cannot be named '%s': every call takes %s=", name.text,
                        name.text);
+    if (name_map_get(seen, name.text))
+        diag_error(set->diag, name.span, "two parameters are named '%s'", name.text);
+    name_map_put(set->arena, seen, name.text, seen);
+}
+
+static void check_block(FileSet *set, const BlockDecl *block) {
+    NameMap seen = {0};
+    for (size_t i = 0; block->params && i < block->params->len; i++) {
+        const ParamDecl *param = &block->params->data[i];
+        check_block_parameter(set, param, &seen);
+        if (i > 0 && !param->initial && param[-1].initial)
+            diag_error(set->diag, param->name.span,
+                       "the parameter '%s' needs a default, as those before it have one",
+                       param->name.text);
     }
 }
 

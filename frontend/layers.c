@@ -22,7 +22,8 @@ enum { MAX_LAYER_ATTRS = 10 };
 
 struct Layer {
     const char *name;
-    AttrSpec attrs[MAX_LAYER_ATTRS]; /* ends with kind ATTR_NONE; the operand is always x */
+    const char *operand;             /* what its input is called */
+    AttrSpec attrs[MAX_LAYER_ATTRS]; /* ends with kind ATTR_NONE */
     Val (*build)(const LayerCall *call);
 };
 
@@ -196,11 +197,12 @@ static Val build_batch_norm(const LayerCall *c) {
 
 static const Layer layers[] = {
     {"conv2d",
+     "x",
      {INT("filters"), INTS("kernel"), INTS_OR("stride", 2, 1, 1), INTS_OR("pad", 4, 0, 0, 0, 0),
       INTS_OR("dilation", 2, 1, 1), INT_OR("groups", 1), BOOL_OR("bias", true)},
      build_conv2d},
-    {"dense", {INT("units"), BOOL_OR("bias", true), STRING_OR("weight", "oi")}, build_dense},
-    {"batch_norm", {FLOAT_OR("eps", 1e-5)}, build_batch_norm},
+    {"dense", "x", {INT("units"), BOOL_OR("bias", true), STRING_OR("weight", "oi")}, build_dense},
+    {"batch_norm", "x", {FLOAT_OR("eps", 1e-5)}, build_batch_norm},
 };
 
 const Layer *layer_find(const char *name) {
@@ -233,9 +235,8 @@ static int layer_attr_count(const Layer *layer) {
 }
 
 Val call_layer(Elab *e, const CallSite *call, const Layer *layer) {
-    static const char *const operands[] = {"x"};
     Signature signature = {.noperands = 1,
-                           .operands = operands,
+                           .operands = &layer->operand,
                            .nrequired = 1,
                            .nattrs = layer_attr_count(layer),
                            .attrs = layer->attrs};

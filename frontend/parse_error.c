@@ -22,6 +22,7 @@ static bool is_one_of(const char *name, const char *const *set) {
 static const char *const operators[] = {
     "'+'",  "'-'", "'*'",  "'/'",   "'//'", "'%'",  "'**'", "'<<'", "'>>'", "'=='", "'!='", "'<'",
     "'<='", "'>'", "'>='", "'and'", "'or'", "'|>'", "'if'", "'.'",  "'..'", "'('",  "'['",  NULL};
+static const char *const comparisons[] = {"'=='", "'!='", "'<'", "'<='", "'>'", "'>='", NULL};
 /* Groups of tokens that are named as one, recognized by their first. */
 static const struct Group {
     const char *what;
@@ -50,7 +51,7 @@ static int summarize(const char *const *expected, int nexpected, const char **wo
         for (int i = 0; i < nexpected; i++)
             if (is_one_of(expected[i], groups[g].members)) dropped[i] = true;
     }
-    bool after_expression = contains(expected, nexpected, "'*'");
+    bool after_expression = contains(expected, nexpected, "'|>'");
     for (int i = 0; i < nexpected; i++)
         if (!dropped[i] && !(after_expression && is_one_of(expected[i], operators)))
             words[count++] = expected[i];
@@ -121,6 +122,12 @@ void parse_unexpected(Parser *p, Span span, const char *found, const char *const
         if (near) diag_note(p->diag, span, "did you mean '%s'?", near);
     } else if (strcmp(found, "'='") == 0 && contains(expected, nexpected, "'=='")) {
         diag_note(p->diag, span, "'==' compares");
+    } else if (is_one_of(found, comparisons) && contains(expected, nexpected, "'*'")) {
+        diag_note(p->diag, span, "comparisons do not chain; join them with 'and'");
+    } else if (is_one_of(found, operators) && contains(expected, nexpected, "'|>'") &&
+               !contains(expected, nexpected, "'*'")) {
+        diag_note(p->diag, span,
+                  "a pipe binds loosest of all; put it in brackets, or bind its result to a name");
     } else if (contains(expected, nexpected, "'['") && nexpected == 1) {
         diag_note(p->diag, span, "a type is an element type and its dimensions; a scalar is f32[]");
     }

@@ -209,6 +209,21 @@ Test(frontend_hostile, deep_calls_in_deep_expressions) {
     str_free(&text);
 }
 
+Test(frontend_hostile, deep_calls_in_deep_bodies) {
+    StrBuf text = {0};
+    for (int i = 0; i < 60; i++) {
+        str_printf(&text, "block b%d(x) { ", i);
+        repeat_text(&text, "if true { repeat i in 0..1 {", 90);
+        str_printf(&text, "return b%d(x)", i + 1);
+        repeat_text(&text, "} }", 90);
+        str_append(&text, " }\n");
+    }
+    str_append(&text,
+               "block b60(x) { return x }\nnetwork n(x: f32[4]) -> (y: f32[4]) { y = b0(x) }\n");
+    expect_error(text.data, text.len, "nested more than 1000 deep");
+    str_free(&text);
+}
+
 Test(frontend_hostile, names_of_any_length) {
     StrBuf text = {0};
     str_append(&text, "network n(x: f32[4]) -> (y: f32[4]) { y = ");
