@@ -166,7 +166,7 @@ static bool allocate(Elab *e, DType dtype, int rank, const int64_t *dims, Span s
     if (!fits)
         diag_error(e->diag, span, "a constant in the source has at most %d elements",
                    MAX_CONST_ELEMENTS);
-    if (!fits || !elab_charge(e, span, tensor_elements(tensor) / 64)) return false;
+    if (!fits || !elab_charge(e, span, tensor_elements(tensor) / 16)) return false;
     *tensor = tensor_new(e->module->arena, dtype, rank, dims);
     return true;
 }

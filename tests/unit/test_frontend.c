@@ -466,6 +466,7 @@ Test(frontend, annotations_mark_what_the_statement_makes) {
     cr_expect_eq(node_annotation(first, "prune")->args[0], 0.8);
     cr_expect_eq(node_annotation(second, "prune")->args[0], 0.5);
     cr_expect_not_null(node_annotation(second, "keep_float"));
+    cr_expect_eq(second->nannotations, 2);
     cr_expect_eq(node_of(&l, OP_relu, 0)->nannotations, 0);
     cr_expect_not_null(node_annotation(node_of(&l, OP_param, 0), "prune"));
     arena_destroy(l.arena);
