@@ -4,8 +4,7 @@
 
 #include <string.h>
 
-/* ---- expressions
- * ------------------------------------------------------------------------------------- */
+/* ---- expressions ---------------------------------------------------------------------------- */
 
 void abi_code_op(Arena *arena, AbiCode *code, int64_t opcode, int64_t operand) {
     vec_push(arena, &code->code, opcode);
@@ -73,8 +72,7 @@ AbiCode abi_arena_code(const LProgram *program, const AbiSymbols *symbols, Arena
     return code;
 }
 
-/* ---- weights
- * --------------------------------------------------------------------------------------------- */
+/* ---- weights -------------------------------------------------------------------------------- */
 
 static void copy_weights(const LProgram *program, uint8_t *section) {
     for (size_t i = 0; i < program->tensors.len; i++) {

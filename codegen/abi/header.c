@@ -93,8 +93,7 @@ static void write_linker_names(const Header *h) {
     str_append(h->out, "\n");
 }
 
-/* ---- sizes that are known
- * ------------------------------------------------------------------------------ */
+/* ---- sizes that are known ------------------------------------------------------------------- */
 
 typedef struct NameSet {
     Interner *names;
@@ -135,8 +134,7 @@ static void write_constants(const Header *h) {
     str_append(h->out, "\n");
 }
 
-/* ---- structs
- * -------------------------------------------------------------------------------------------- */
+/* ---- structs -------------------------------------------------------------------------------- */
 
 static void write_limits(const Header *h) {
     if (h->symbols.count == 0) return;
@@ -172,8 +170,7 @@ static void write_io(const Header *h) {
     str_printf(h->out, "} %s_io;\n\n", h->prefix);
 }
 
-/* ---- functions
- * ------------------------------------------------------------------------------------------- */
+/* ---- functions ------------------------------------------------------------------------------ */
 
 static void write_functions(const Header *h) {
     StrBuf *out = h->out;

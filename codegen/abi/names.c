@@ -6,8 +6,7 @@
 const char *const abi_functions[] = {"context_bytes", "init",    "create", "run",
                                      "destroy",       "message", "info",   NULL};
 
-/* ---- symbols
- * ------------------------------------------------------------------------------------------ */
+/* ---- symbols -------------------------------------------------------------------------------- */
 
 static void mark_dim(Dim dim, bool *used) {
     for (int t = 0; dim && t < dim->nterms; t++) {
@@ -62,8 +61,7 @@ AbiSymbols abi_symbols(const LProgram *program, Arena *arena) {
     return symbols;
 }
 
-/* ---- identifiers
- * ---------------------------------------------------------------------------------------- */
+/* ---- identifiers ---------------------------------------------------------------------------- */
 
 /* Words of C99 and C++ that an identifier must not be. */
 static const char *const reserved[] = {
@@ -172,8 +170,7 @@ nn_type abi_type(DType dtype) {
     return types[dtype];
 }
 
-/* ---- linker names
- * ---------------------------------------------------------------------------------------- */
+/* ---- linker names --------------------------------------------------------------------------- */
 
 static uint64_t hash_text(const char *text, uint64_t seed) {
     return hash_bytes(text, strlen(text) + 1, seed);

@@ -15,8 +15,7 @@ LV emit_math(Function *f, LV value) {
     return value;
 }
 
-/* ---- rounding to whole numbers
- * ---------------------------------------------------------------------------- */
+/* ---- rounding to whole numbers -------------------------------------------------------------- */
 
 /* Whether llvm.floor and its like are instructions for the type, and not calls. */
 static bool has_rounding(const Function *f) {
@@ -75,9 +74,7 @@ static LV round_to_whole(Function *f, LUnary op, LV x) {
     return emit_intrinsic2(f, "llvm.copysign", whole, x);
 }
 
-/* ---- unary
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- unary ---------------------------------------------------------------------------------- */
 
 static LV float_unary(Function *f, LUnary op, LV x) {
     switch (op) {
@@ -119,8 +116,7 @@ LV emit_unary(Function *f, LUnary op, LType type, LV x) {
     die("no such operation on integers");
 }
 
-/* ---- float binary
- * --------------------------------------------------------------------------------------------- */
+/* ---- float binary --------------------------------------------------------------------------- */
 
 static bool is_number(LV x) {
     LLVMBool inexact;
@@ -203,9 +199,7 @@ LV emit_fma(Function *f, LType type, LV x, LV y, LV z) {
                      emit_intrinsic(f->unit, f->b, "llvm.fma", 1, &overload, 3, (LV[]){x, y, z}));
 }
 
-/* ---- reductions
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- reductions ----------------------------------------------------------------------------- */
 
 static LV lanes_from(Function *f, LV x, int first, int count) {
     LV map[MAX_LANES];

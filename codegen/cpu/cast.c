@@ -68,8 +68,7 @@ static LV int_to_int(Function *f, LCast mode, LType from, LType to, LV x) {
     return resize_int(f, from, to, x);
 }
 
-/* ---- float to integer
- * --------------------------------------------------------------------------------- */
+/* ---- float to integer ----------------------------------------------------------------------- */
 
 /* Clamped as floats, which hold both bounds exactly; NaN becomes 0. */
 static LV clamp_then_convert(Function *f, LType from, LType to, LV x) {

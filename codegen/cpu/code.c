@@ -30,6 +30,9 @@ void code_store(Code *c, LV value, LV base, int64_t offset) {
 }
 
 LV code_text(Unit *unit, const char *text) {
+    text = intern(unit->texts, text);
+    LV known = ptrmap_find(&unit->text_values, text);
+    if (known) return known;
     size_t length = strlen(text);
     LV value = LLVMConstStringInContext2(unit->context, text, length, false);
     LV global = LLVMAddGlobal(unit->module, LLVMTypeOf(value), "text");
@@ -38,6 +41,7 @@ LV code_text(Unit *unit, const char *text) {
     LLVMSetLinkage(global, LLVMPrivateLinkage);
     LLVMSetUnnamedAddress(global, LLVMGlobalUnnamedAddr);
     LLVMSetAlignment(global, 1);
+    ptrmap_set(&unit->text_values, text, global);
     return global;
 }
 
@@ -70,15 +74,39 @@ static void call_log(Code *c, LV message) {
     LLVMPositionBuilderAtEnd(c->b, after);
 }
 
-void code_fail_if(Code *c, LV condition, nn_status status, const char *message) {
+static void fail_with(Code *c, LV condition, LV status, LV message) {
     LLVMBasicBlockRef bad = LLVMAppendBasicBlockInContext(c->unit->context, c->function, "");
     LLVMBasicBlockRef good = LLVMAppendBasicBlockInContext(c->unit->context, c->function, "");
     LLVMBuildCondBr(c->b, condition, bad, good);
     LLVMPositionBuilderAtEnd(c->b, bad);
-    if (c->context) code_store(c, code_text(c->unit, message), c->context, CTX_MESSAGE);
-    if (c->options) call_log(c, code_text(c->unit, message));
-    LLVMBuildRet(c->b, code_status(c->unit, status));
+    if (c->context) code_store(c, message, c->context, CTX_MESSAGE);
+    if (c->options) call_log(c, message);
+    LLVMBuildRet(c->b, status);
     LLVMPositionBuilderAtEnd(c->b, good);
+}
+
+void code_fail_if(Code *c, LV condition, nn_status status, const char *message) {
+    fail_with(c, condition, code_status(c->unit, status), code_text(c->unit, message));
+}
+
+void code_note(Code *c, LV condition, nn_status status, const char *message) {
+    Check check = {condition, status, message};
+    vec_push(c->unit->arena, &c->checks, check);
+}
+
+void code_fail_if_noted(Code *c) {
+    if (c->checks.len == 0) return;
+    LV status = code_status(c->unit, NN_OK), message = code_text(c->unit, "");
+    for (size_t i = c->checks.len; i-- > 0;) {
+        const Check *check = &c->checks.data[i];
+        LV own_status = code_status(c->unit, check->status);
+        status = LLVMBuildSelect(c->b, check->failed, own_status, status, "");
+        message =
+            LLVMBuildSelect(c->b, check->failed, code_text(c->unit, check->message), message, "");
+    }
+    c->checks.len = 0;
+    LV failed = LLVMBuildICmp(c->b, LLVMIntNE, status, code_status(c->unit, NN_OK), "");
+    fail_with(c, failed, status, message);
 }
 
 LV code_call(Code *c, LV function, int nargs, const LV *args) {

@@ -13,8 +13,7 @@
  * are leaves. */
 enum { STACK_SLACK = 512 };
 
-/* ---- the module
- * -------------------------------------------------------------------------------------------- */
+/* ---- the module ----------------------------------------------------------------------------- */
 
 static void open_unit(Unit *unit, LLVMTargetMachineRef machine) {
     LLVMContextRef context = unit->context = LLVMContextCreate();
@@ -63,8 +62,7 @@ static void emit_module(Unit *unit, uint64_t stack_bytes, bool loadable) {
     LLVMDisposeMessage(message);
 }
 
-/* ---- optimization
- * ------------------------------------------------------------------------------------------- */
+/* ---- optimization --------------------------------------------------------------------------- */
 
 /* Cleaning up only: loops were scheduled before, so nothing here vectorizes, unrolls or makes calls
  * out of loops. */
@@ -90,9 +88,7 @@ static void optimize(Unit *unit, LLVMTargetMachineRef machine, int level) {
     LLVMDisposePassBuilderOptions(options);
 }
 
-/* ---- frames
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- frames --------------------------------------------------------------------------------- */
 
 /* Most bytes of stack of any one function, by the part it plays. */
 typedef struct Frames {
@@ -130,8 +126,7 @@ static uint64_t stack_of(const Frames *frames) {
     return 3 * (frames->entry > frames->kernel ? frames->entry : frames->kernel) + STACK_SLACK;
 }
 
-/* ---- code generation
- * ----------------------------------------------------------------------------------------- */
+/* ---- code generation ------------------------------------------------------------------------ */
 
 static ObjectCode generate(LLVMModuleRef module, LLVMTargetMachineRef machine,
                            LLVMCodeGenFileType kind, Arena *arena, Frames *frames) {
@@ -236,7 +231,9 @@ bool cpu_compile(const LProgram *program, const TargetDesc *desc, const TargetOp
                      .program = program,
                      .desc = desc,
                      .options = options,
-                     .symbols = abi_symbols(program, scratch)};
+                     .symbols = abi_symbols(program, scratch),
+                     .texts = interner_create(scratch),
+                     .text_values = {.arena = scratch}};
         uint64_t marker = choose_marker(program, scratch);
         open_unit(&unit, target);
         emit_module(&unit, marker, loadable);

@@ -3,8 +3,7 @@
  * What a context holds is laid out in emit.h. init is the only code that knows of the weights. */
 #include "codegen/cpu/code.h"
 
-/* ---- context_bytes
- * ------------------------------------------------------------------------------------- */
+/* ---- context_bytes -------------------------------------------------------------------------- */
 
 static LV load_limits(Code *c, LV limits, LV *values) {
     LV negative = LLVMConstInt(c->unit->i1, 0, false);
@@ -51,9 +50,7 @@ static void emit_context_bytes(Unit *unit, LV function) {
     code_end(&c);
 }
 
-/* ---- init
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- init ----------------------------------------------------------------------------------- */
 
 static LV option(Code *c, LT type, size_t offset) {
     return code_load(c, type, c->options, (int64_t)offset);
@@ -182,8 +179,7 @@ static void emit_init(Unit *unit, const EntryPoints *entry, LV own_weights) {
     code_end(&c);
 }
 
-/* ---- create, destroy, message
- * ----------------------------------------------------------------------------------- */
+/* ---- create, destroy, message --------------------------------------------------------------- */
 
 static LV call_allocate(Code *c, LV allocate, LV allocator, LV bytes) {
     Unit *unit = c->unit;

@@ -2,8 +2,7 @@
  * upper bounds. */
 #include "codegen/cpu/emit.h"
 
-/* ---- checked arithmetic
- * ---------------------------------------------------------------------------- */
+/* ---- checked arithmetic --------------------------------------------------------------------- */
 
 static void note_overflow(DimEmitter *e, LV happened) {
     *e->overflow = LLVMBuildOr(e->b, *e->overflow, happened, "");
@@ -44,6 +43,15 @@ static LV safe_divisor(DimEmitter *e, LV divisor) {
 
 /* Quotient and remainder rounded down, for a positive divisor. */
 static void divide(DimEmitter *e, LV x, LV divisor, LV *quotient, LV *remainder) {
+    if (LLVMIsAConstantInt(divisor)) {
+        int64_t value = LLVMConstIntGetSExtValue(divisor);
+        if (value > 0 && (value & (value - 1)) == 0) {
+            LV shift = unit_int(e->unit, __builtin_ctzll((unsigned long long)value));
+            *quotient = LLVMBuildAShr(e->b, x, shift, "");
+            *remainder = LLVMBuildAnd(e->b, x, unit_int(e->unit, value - 1), "");
+            return;
+        }
+    }
     LV y = safe_divisor(e, divisor);
     LV q = LLVMBuildSDiv(e->b, x, y, ""), r = LLVMBuildSRem(e->b, x, y, "");
     LV sign = LLVMBuildAShr(e->b, r, unit_int(e->unit, 63), ""); /* -1 where r < 0 */
@@ -51,8 +59,7 @@ static void divide(DimEmitter *e, LV x, LV divisor, LV *quotient, LV *remainder)
     *remainder = LLVMBuildAdd(e->b, r, LLVMBuildAnd(e->b, sign, y, ""), "");
 }
 
-/* ---- values
- * ------------------------------------------------------------------------------------------ */
+/* ---- values --------------------------------------------------------------------------------- */
 
 static LV factor_value(DimEmitter *e, const DimFactor *factor) {
     if (factor->atom == ATOM_SYMBOL) {
@@ -89,8 +96,7 @@ LV dim_emit(DimEmitter *e, Dim dim) {
     return sum ? sum : unit_int(e->unit, 0);
 }
 
-/* ---- bounds
- * ------------------------------------------------------------------------------------------ */
+/* ---- bounds --------------------------------------------------------------------------------- */
 
 typedef struct Interval {
     LV lo, hi;
@@ -156,8 +162,7 @@ LV dim_emit_upper(DimEmitter *e, Dim dim) {
     return interval_of(e, dim).hi;
 }
 
-/* ---- in kernels
- * --------------------------------------------------------------------------------------- */
+/* ---- in kernels ----------------------------------------------------------------------------- */
 
 LV emit_dim(Function *f, Dim dim) {
     int64_t value;

@@ -27,6 +27,8 @@ typedef struct Unit {
     const TargetOptions *options;
     AbiSymbols symbols;
     bool uses_tiles;
+    Interner *texts; /* string constants, each once */
+    PtrMap text_values;
     LT i1, i8, i16, i32, i64, f32, f64, ptr, none;
 } Unit;
 
@@ -99,8 +101,7 @@ LV dim_emit_upper(DimEmitter *e, Dim dim);
 /* In a kernel: computed once, in the entry block. */
 LV emit_dim(Function *f, Dim dim);
 
-/* ---- expr.c and what it is made of
- * ----------------------------------------------------------------- */
+/* ---- expr.c and what it is made of ---------------------------------------------------------- */
 
 LV emit_expr(Function *f, LX x);
 LV emit_unary(Function *f, LUnary op, LType type, LV x);
@@ -117,8 +118,7 @@ LV emit_reduce(Function *f, LBinary op, LType type, LV x); /* type: of the vecto
 LV emit_dot(Function *f, LX x, LV accumulator, LV a, LV b);
 LV emit_math(Function *f, LV value); /* marks float arithmetic as -fp says */
 
-/* ---- memory.c
- * --------------------------------------------------------------------------------------- */
+/* ---- memory.c ------------------------------------------------------------------------------- */
 
 LT element_type(Function *f, const LBuffer *buffer);       /* of one element in memory */
 BufferPlace *place_of(Function *f, const LBuffer *buffer); /* dies if it is unknown */
@@ -128,8 +128,7 @@ void emit_prefetch(Function *f, const LStmt *s);
 /* Address of one element; all indices are scalars. */
 LV emit_element_address(Function *f, const LBuffer *buffer, LX const *index);
 
-/* ---- tile.c
- * -------------------------------------------------------------------------------------------- */
+/* ---- tile.c --------------------------------------------------------------------------------- */
 
 LV emit_tile_zero(Function *f, LType type);
 LV emit_tile_load(Function *f, LX x);
@@ -137,8 +136,7 @@ LV emit_tile_dot(Function *f, LX x);
 void emit_tile_store(Function *f, const LStmt *s);
 LT tile_type(const Unit *unit);
 
-/* ---- slots.c: private buffers kept in registers
- * ----------------------------------------------------- */
+/* ---- slots.c: private buffers kept in registers --------------------------------------------- */
 
 /* Decides for every private buffer of the block whether its elements are registers. */
 void slots_assign(Function *f, const LBlock *block);
@@ -149,8 +147,7 @@ LV slot_read(Function *f, int slot); /* some value where it is undefined */
 size_t slots_written(Function *f, const LBlock *block, int **slots);
 void buffer_declare(Function *f, const LBuffer *buffer);
 
-/* ---- stmt.c, parallel.c, kernel.c
- * -------------------------------------------------------------------- */
+/* ---- stmt.c, parallel.c, kernel.c ----------------------------------------------------------- */
 
 void emit_block(Function *f, const LBlock *block);
 /* for (var = begin; var < end; var++) body; known: the loop runs at least once. */
@@ -163,8 +160,7 @@ void function_finish(Function *f);
 LV emit_kernel(Unit *unit, const LKernel *kernel);
 void mark_pointer_param(Unit *unit, LV function, unsigned index, const LBuffer *buffer);
 
-/* ---- context.c, entry points
- * ------------------------------------------------------------------------- */
+/* ---- context.c, entry points ---------------------------------------------------------------- */
 
 /* The context in the caller's memory; limits and the symbols of the run follow, then, 64-byte
  * aligned, the arena. */
@@ -201,8 +197,7 @@ void emit_context_functions(Unit *unit, EntryPoints *entry, LV weights);
 /* The nn_network; its stack_bytes is the given number. */
 LV emit_network_table(Unit *unit, const EntryPoints *entry, uint64_t stack_bytes);
 
-/* ---- object.c
- * ------------------------------------------------------------------------------------------ */
+/* ---- object.c ------------------------------------------------------------------------------- */
 
 typedef struct ObjectCode {
     const uint8_t *data;

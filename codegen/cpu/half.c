@@ -28,8 +28,7 @@ static LT half_type(const Function *f, int lanes) {
     return unit_vector(LLVMHalfTypeInContext(f->unit->context), lanes);
 }
 
-/* ---- to f32
- * ---------------------------------------------------------------------------------------- */
+/* ---- to f32 --------------------------------------------------------------------------------- */
 
 /* The exponent is moved by adding; subnormals are normalized by a subtraction of the bias as a
  * float. */
@@ -63,8 +62,7 @@ LV emit_widen16(Function *f, LType type, LV x) {
     return LLVMBuildBitCast(f->b, bits, w.f32, "");
 }
 
-/* ---- from f32
- * -------------------------------------------------------------------------------------- */
+/* ---- from f32 ------------------------------------------------------------------------------- */
 
 static LV f32_to_bf16_bits(const Words *w, LV x) {
     LLVMBuilderRef b = w->f->b;

@@ -6,8 +6,7 @@ static bool is_signed(LType type) {
     return dtype_class(type.dtype) == DCLASS_SIGNED;
 }
 
-/* ---- division
- * ---------------------------------------------------------------------------------------- */
+/* ---- division ------------------------------------------------------------------------------- */
 
 /* The divisor with 0 and -1, the two that can trap, replaced by 1. */
 static LV safe_divisor(Function *f, LType type, LV y, LV *is_minus_one) {
@@ -80,8 +79,7 @@ LV emit_floordiv(Function *f, LX x) {
     return divide_down(f, x->binary, type, a, b);
 }
 
-/* ---- the rest
- * ------------------------------------------------------------------------------------------- */
+/* ---- the rest ------------------------------------------------------------------------------- */
 
 static LV shift(Function *f, LBinary op, LType type, LV x, LV y) {
     if (!LLVMIsConstant(y)) {

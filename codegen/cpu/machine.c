@@ -99,8 +99,7 @@ uint64_t cpu_required_bits(const CpuMachine *machine) {
     return bits;
 }
 
-/* ---- options
- * ------------------------------------------------------------------------------------- */
+/* ---- options -------------------------------------------------------------------------------- */
 
 static bool arch_of_triple(const char *triple, CpuArch *arch) {
     size_t length = strcspn(triple, "-");

@@ -19,8 +19,7 @@ BufferPlace *place_of(Function *f, const LBuffer *buffer) {
     return place;
 }
 
-/* ---- strides
- * -------------------------------------------------------------------------------------------- */
+/* ---- strides -------------------------------------------------------------------------------- */
 
 static int64_t constant_extent(const LBuffer *buffer, int axis) {
     int64_t value;
@@ -49,8 +48,7 @@ static void find_strides(Function *f, const LBuffer *buffer, BufferPlace *place)
     }
 }
 
-/* ---- indices
- * ---------------------------------------------------------------------------------------------- */
+/* ---- indices -------------------------------------------------------------------------------- */
 
 /* The scalar that all lanes of an index share, or null. */
 static LX shared_index(LX x) {
@@ -120,8 +118,7 @@ static void add_axis(Function *f, const LBuffer *buffer, const BufferPlace *plac
     }
 }
 
-/* ---- addresses
- * ---------------------------------------------------------------------------------------------- */
+/* ---- addresses ------------------------------------------------------------------------------ */
 
 LT element_type(Function *f, const LBuffer *buffer) {
     LT scalar = unit_memory_type(f->unit, buffer->elem.dtype);
@@ -172,9 +169,7 @@ static unsigned element_align(const LBuffer *buffer) {
     return (unsigned)dtype_bytes(buffer->elem.dtype);
 }
 
-/* ---- loads
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- loads ---------------------------------------------------------------------------------- */
 
 /* bool lies in memory as bytes. */
 static LV from_memory(Function *f, LType type, LV x) {
@@ -260,9 +255,7 @@ LV emit_load(Function *f, LX x) {
     return one_for_all ? emit_splat(f, value, lanes) : value;
 }
 
-/* ---- stores
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- stores --------------------------------------------------------------------------------- */
 
 static void masked_store(Function *f, Access access, LV value, unsigned align, LV mask) {
     LV bytes = LLVMConstInt(f->unit->i32, align, false);

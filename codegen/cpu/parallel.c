@@ -26,8 +26,7 @@ typedef struct Captures {
 
 enum { FIXED_PARAMS = 3 }; /* context, begin, end */
 
-/* ---- finding captures
- * -------------------------------------------------------------------------------------- */
+/* ---- finding captures ----------------------------------------------------------------------- */
 
 static bool first_time(Captures *c, const void *key) {
     if (!key || ptrmap_find(&c->seen, key)) return false;
@@ -82,9 +81,7 @@ static void capture_block(Captures *c, const LBlock *block) {
     }
 }
 
-/* ---- the body
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- the body ------------------------------------------------------------------------------- */
 
 static void bind_capture(Function *body, const Capture *capture, LV value) {
     if (capture->kind == CAPTURE_VALUE) {
@@ -138,9 +135,7 @@ static LV emit_body(Function *f, const LStmt *loop, const Captures *captures, co
     return function;
 }
 
-/* ---- the task
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- the task ------------------------------------------------------------------------------- */
 
 static LV member(LLVMBuilderRef b, LT type, LV base, size_t index) {
     return LLVMBuildStructGEP2(b, type, base, (unsigned)index, "");
@@ -172,9 +167,7 @@ static LV emit_task(Function *f, LT argument, LV body, int64_t grain, const char
     return task;
 }
 
-/* ---- the call
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- the call ------------------------------------------------------------------------------- */
 
 /* Iterations of one task: enough work that handing it out does not show. */
 static int64_t grain_of(const TargetDesc *desc, int64_t cost) {

@@ -1,5 +1,6 @@
 /* run: everything is checked before anything is touched, then the kernels are called in order. */
 #include "codegen/cpu/code.h"
+#include "codegen/cpu/overlap.h"
 
 typedef struct Run {
     Code c;
@@ -16,8 +17,7 @@ static LV is_negative(Run *r, LV value) {
     return LLVMBuildICmp(r->c.b, LLVMIntSLT, value, unit_int(r->c.unit, 0), "");
 }
 
-/* ---- symbols and dimensions
- * ------------------------------------------------------------------------------- */
+/* ---- symbols and dimensions ----------------------------------------------------------------- */
 
 static void check_symbols(Run *r) {
     Unit *unit = r->c.unit;
@@ -25,13 +25,14 @@ static void check_symbols(Run *r) {
         int64_t at = 8 * (int64_t)i;
         const char *name = unit->symbols.names[i];
         r->values[i] = code_load(&r->c, unit->i64, r->io, at);
-        code_fail_if(&r->c, is_negative(r, r->values[i]), NN_INVALID,
-                     arena_printf(unit->arena, "run: %s is negative", name));
+        code_note(&r->c, is_negative(r, r->values[i]), NN_INVALID,
+                  arena_printf(unit->arena, "run: %s is negative", name));
         LV limit = code_load(&r->c, unit->i64, r->c.context, CTX_LIMITS + at);
         LV above = LLVMBuildICmp(r->c.b, LLVMIntSGT, r->values[i], limit, "");
-        code_fail_if(&r->c, above, NN_TOO_LARGE,
-                     arena_printf(unit->arena, "run: %s exceeds the limit given to init", name));
+        code_note(&r->c, above, NN_TOO_LARGE,
+                  arena_printf(unit->arena, "run: %s exceeds the limit given to init", name));
     }
+    code_fail_if_noted(&r->c);
 }
 
 /* The value of a dimension, each computed once; a failure is found by the next check_overflow. */
@@ -62,7 +63,7 @@ static void check_dim(Run *r, PtrMap *done, Dim dim, const char *what, const cha
     if (never_negative(dim)) return;
     Unit *unit = r->c.unit;
     const char *text = dim_text(unit->program->module->dims, unit->arena, dim);
-    code_fail_if(
+    code_note(
         &r->c, is_negative(r, value), NN_INVALID,
         arena_printf(unit->arena, "run: dimension %s of %s '%s' is negative", text, what, name));
 }
@@ -100,11 +101,10 @@ static void check_dims(Run *r) {
         dim_checked_mul(&r->dims, value_of(r, tensor->elements), bytes);
     }
     check_overflow(r);
+    code_fail_if_noted(&r->c);
 }
 
-/* ---- memory
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- memory --------------------------------------------------------------------------------- */
 
 static void place_regions(Run *r) {
     Unit *unit = r->c.unit;
@@ -151,73 +151,78 @@ static LV tensor_address(Run *r, const LTensor *tensor) {
     return *known;
 }
 
-/* ---- inputs and outputs
- * ------------------------------------------------------------------------------------------ */
+/* ---- inputs and outputs --------------------------------------------------------------------- */
 
 typedef struct Port {
     LV pointer, bytes;
 } Port;
 
-static Port load_port(Run *r, int64_t position, const TensorType *type, const char *name) {
+static Port load_port(Run *r, int64_t position, const TensorType *type) {
     Unit *unit = r->c.unit;
-    Code *c = &r->c;
-    LV zero = unit_int(unit, 0), elements = unit_int(unit, 1);
+    LV elements = unit_int(unit, 1);
     for (int i = 0; i < type->rank; i++) {
         elements = dim_checked_mul(&r->dims, elements, value_of(r, type->dims[i]));
     }
-    int64_t size = (int64_t)dtype_bytes(type->dtype);
-    Port port = {.bytes = dim_checked_mul(&r->dims, elements, unit_int(unit, size))};
-    port.pointer = code_load(c, unit->ptr, r->io, 8 * ((int64_t)unit->symbols.count + position));
-    check_overflow(r);
-    LV used = LLVMBuildICmp(c->b, LLVMIntSGT, port.bytes, zero, "");
-    LV missing = LLVMBuildAnd(c->b, code_is_null(c, port.pointer), used, "");
-    code_fail_if(c, missing, NN_INVALID, arena_printf(unit->arena, "run: %s is null", name));
-    code_fail_if(c, code_misaligned(c, port.pointer, size), NN_INVALID,
-                 arena_printf(unit->arena, "run: %s is not aligned to its element type", name));
+    LV size = unit_int(unit, (int64_t)dtype_bytes(type->dtype));
+    Port port = {.bytes = dim_checked_mul(&r->dims, elements, size)};
+    int64_t at = 8 * ((int64_t)unit->symbols.count + position);
+    port.pointer = code_load(&r->c, unit->ptr, r->io, at);
     return port;
 }
 
-static void check_apart(Run *r, Port a, Port b, const char *name_a, const char *name_b) {
+static void check_port(Run *r, Port port, int64_t size, const char *name) {
     Code *c = &r->c;
-    LT i64 = c->unit->i64;
-    LV begin_a = LLVMBuildPtrToInt(c->b, a.pointer, i64, "");
-    LV begin_b = LLVMBuildPtrToInt(c->b, b.pointer, i64, "");
-    LV end_a = LLVMBuildAdd(c->b, begin_a, a.bytes, ""),
-       end_b = LLVMBuildAdd(c->b, begin_b, b.bytes, "");
-    LV meet = LLVMBuildAnd(c->b, LLVMBuildICmp(c->b, LLVMIntULT, begin_a, end_b, ""),
-                           LLVMBuildICmp(c->b, LLVMIntULT, begin_b, end_a, ""), "");
-    code_fail_if(c, meet, NN_INVALID,
-                 arena_printf(c->unit->arena, "run: %s overlaps %s", name_a, name_b));
+    Arena *arena = c->unit->arena;
+    LV used = LLVMBuildICmp(c->b, LLVMIntSGT, port.bytes, unit_int(c->unit, 0), "");
+    LV missing = LLVMBuildAnd(c->b, code_is_null(c, port.pointer), used, "");
+    code_note(c, missing, NN_INVALID, arena_printf(arena, "run: %s is null", name));
+    if (size == 1) return;
+    code_note(c, code_misaligned(c, port.pointer, size), NN_INVALID,
+              arena_printf(arena, "run: %s is not aligned to its element type", name));
+}
+
+static void check_apart(Run *r, const Port *ports, int inputs, int total) {
+    Code *c = &r->c;
+    Unit *unit = c->unit;
+    LT type = LLVMArrayType2(unit->i64, 2 * (uint64_t)total);
+    LV list = LLVMBuildAlloca(c->b, type, "ports");
+    for (int i = 0; i < total; i++) {
+        LV begin = LLVMBuildPtrToInt(c->b, ports[i].pointer, unit->i64, "");
+        code_store(c, begin, list, 16 * (int64_t)i);
+        code_store(c, LLVMBuildAdd(c->b, begin, ports[i].bytes, ""), list, 16 * (int64_t)i + 8);
+    }
+    LV args[] = {list, unit_int(unit, inputs), unit_int(unit, total)};
+    code_fail_if(c, code_call(c, emit_overlap(unit), 3, args), NN_INVALID,
+                 "run: an output overlaps an input or another output");
 }
 
 static void check_ports(Run *r) {
     Unit *unit = r->c.unit;
     const Graph *graph = unit->program->graph;
-    Port *inputs = arena_array(unit->arena, Port, (size_t)graph->ninputs + 1);
-    Port *outputs = arena_array(unit->arena, Port, (size_t)graph->noutputs + 1);
-    for (int i = 0; i < graph->ninputs; i++) {
-        inputs[i] = load_port(r, i, &graph->inputs[i]->type, graph->input_names[i]);
+    int inputs = graph->ninputs, total = inputs + graph->noutputs;
+    Port *ports = arena_array(unit->arena, Port, (size_t)total + 1);
+    const TensorType **types = arena_array(unit->arena, const TensorType *, (size_t)total + 1);
+    for (int i = 0; i < total; i++) {
+        types[i] = i < inputs ? &graph->inputs[i]->type : &graph->outputs[i - inputs]->type;
+        ports[i] = load_port(r, i, types[i]);
     }
-    for (int i = 0; i < graph->noutputs; i++) {
-        outputs[i] =
-            load_port(r, graph->ninputs + i, &graph->outputs[i]->type, graph->output_names[i]);
-        for (int k = 0; k < graph->ninputs; k++) {
-            check_apart(r, outputs[i], inputs[k], graph->output_names[i], graph->input_names[k]);
-        }
-        for (int k = 0; k < i; k++) {
-            check_apart(r, outputs[i], outputs[k], graph->output_names[i], graph->output_names[k]);
-        }
+    check_overflow(r);
+    for (int i = 0; i < total; i++) {
+        const char *name = i < inputs ? graph->input_names[i] : graph->output_names[i - inputs];
+        check_port(r, ports[i], (int64_t)dtype_bytes(types[i]->dtype), name);
     }
+    code_fail_if_noted(&r->c);
+    check_apart(r, ports, inputs, total);
     for (size_t i = 0; i < unit->program->tensors.len; i++) {
         const LTensor *tensor = unit->program->tensors.data[i];
-        if (tensor->role == TENSOR_INPUT) r->tensor[tensor->id] = inputs[tensor->io].pointer;
-        if (tensor->role == TENSOR_OUTPUT) r->tensor[tensor->id] = outputs[tensor->io].pointer;
+        if (tensor->role == TENSOR_INPUT) r->tensor[tensor->id] = ports[tensor->io].pointer;
+        if (tensor->role == TENSOR_OUTPUT) {
+            r->tensor[tensor->id] = ports[inputs + tensor->io].pointer;
+        }
     }
 }
 
-/* ---- calls
- * -----------------------------------------------------------------------------------------------------------
- */
+/* ---- calls ---------------------------------------------------------------------------------- */
 
 static void call_kernels(Run *r) {
     Unit *unit = r->c.unit;

@@ -8,8 +8,7 @@
 /* A register buffer of more elements than this is memory after all; no register file comes near. */
 enum { MAX_SLOTS = 4096 };
 
-/* ---- which buffers qualify
- * ------------------------------------------------------------------------------- */
+/* ---- which buffers qualify ------------------------------------------------------------------ */
 
 static int64_t slot_elements(const LBuffer *buffer) {
     int64_t count = 1, extent;
@@ -116,8 +115,7 @@ void slots_assign(Function *f, const LBlock *block) {
     }
 }
 
-/* ---- reading and declaring
- * ---------------------------------------------------------------------------------- */
+/* ---- reading and declaring ------------------------------------------------------------------ */
 
 int slot_of(Function *f, const LBuffer *buffer, LX const *index) {
     int64_t position;
@@ -157,8 +155,7 @@ void buffer_declare(Function *f, const LBuffer *buffer) {
     LLVMSetAlignment(place->pointer, buffer->align > 64 ? (unsigned)buffer->align : 64);
 }
 
-/* ---- what a block assigns
- * -------------------------------------------------------------------------------------- */
+/* ---- what a block assigns ------------------------------------------------------------------- */
 
 typedef struct SlotSet {
     Function *f;

@@ -9,8 +9,7 @@ static void enter(Function *f, LLVMBasicBlockRef block) {
     LLVMPositionBuilderAtEnd(f->b, block);
 }
 
-/* ---- slots across control flow
- * ------------------------------------------------------------------------------ */
+/* ---- slots across control flow -------------------------------------------------------------- */
 
 static LV *slot_values(Function *f, size_t count, const int *slots) {
     LV *values = arena_array(f->unit->arena, LV, count + 1);
@@ -37,9 +36,7 @@ static void merge_slots(Function *f, size_t count, const int *slots, const LV *a
     }
 }
 
-/* ---- loops
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- loops ---------------------------------------------------------------------------------- */
 
 void emit_loop(Function *f, const LVar *var, LV begin, LV end, bool known, const LBlock *body) {
     int *slots;
@@ -89,9 +86,7 @@ static void emit_for(Function *f, const LStmt *s) {
     emit_loop(f, s->var, begin, end, constant, &s->body);
 }
 
-/* ---- conditions
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- conditions ----------------------------------------------------------------------------- */
 
 static void emit_if(Function *f, const LStmt *s) {
     LV condition = emit_expr(f, s->value);
@@ -128,9 +123,7 @@ static void emit_if(Function *f, const LStmt *s) {
     merge_slots(f, count, slots, after_yes, end_yes, after_no, end_no);
 }
 
-/* ---- blocks
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- blocks --------------------------------------------------------------------------------- */
 
 static void emit_stmt(Function *f, const LStmt *s) {
     ptrmap_clear(&f->memo);

@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-/* ---- constants
- * ------------------------------------------------------------------------------------------- */
+/* ---- constants ------------------------------------------------------------------------------ */
 
 static LV i32_const(const Unit *unit, uint64_t value) {
     return LLVMConstInt(unit->i32, value, false);
@@ -86,8 +85,7 @@ static LV operations_const(Unit *unit) {
     return dim_const(unit, sum);
 }
 
-/* ---- the table
- * ---------------------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------ */
 
 LV emit_network_table(Unit *unit, const EntryPoints *entry, uint64_t stack_bytes) {
     const LProgram *program = unit->program;
@@ -132,8 +130,7 @@ LV emit_network_table(Unit *unit, const EntryPoints *entry, uint64_t stack_bytes
     return table;
 }
 
-/* ---- entry points
- * ---------------------------------------------------------------------------------------------- */
+/* ---- entry points --------------------------------------------------------------------------- */
 
 static LV entry_function(Unit *unit, const char *name, LT result, int nparams, const LT *params,
                          bool loadable) {

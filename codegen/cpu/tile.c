@@ -7,9 +7,7 @@ LT tile_type(const Unit *unit) {
     return LLVMX86AMXTypeInContext(unit->context);
 }
 
-/* ---- tiles
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- tiles ---------------------------------------------------------------------------------- */
 
 static LV shape(const Unit *unit, int value) {
     return LLVMConstInt(unit->i16, (uint64_t)value, false);
@@ -81,8 +79,7 @@ LV emit_tile_dot(Function *f, LX x) {
     return emit_intrinsic(f->unit, f->b, tile_dot_name(f, a, b), 0, NULL, 6, args);
 }
 
-/* ---- dot products
- * ------------------------------------------------------------------------------------------- */
+/* ---- dot products --------------------------------------------------------------------------- */
 
 /* Every group's k-th lane. */
 static LV strided_lanes(Function *f, LV x, int first, int step, int count) {

@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-/* ---- types
- * --------------------------------------------------------------------------------------- */
+/* ---- types ---------------------------------------------------------------------------------- */
 
 LT unit_scalar_type(const Unit *unit, DType dtype) {
     switch (dtype) {
@@ -32,8 +31,7 @@ LT unit_type(const Unit *unit, LType type) {
     return unit_vector(unit_scalar_type(unit, type.dtype), type.lanes);
 }
 
-/* ---- constants
- * ------------------------------------------------------------------------------------- */
+/* ---- constants ------------------------------------------------------------------------------ */
 
 LV unit_int(const Unit *unit, int64_t value) {
     return LLVMConstInt(unit->i64, (uint64_t)value, true);
@@ -57,8 +55,7 @@ LV unit_const_float(const Unit *unit, LT scalar, int lanes, double value) {
     return unit_splat(LLVMConstReal(scalar, value), lanes);
 }
 
-/* ---- functions
- * ------------------------------------------------------------------------------------- */
+/* ---- functions ------------------------------------------------------------------------------ */
 
 LLVMAttributeRef unit_attribute(const Unit *unit, const char *name, uint64_t value) {
     unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));

@@ -4,12 +4,13 @@
 #define NNC_TESTS_CPU_FIXTURE_H
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "codegen/target.h"
 
-enum { CPU_MAX_PORTS = 8 };
+enum { CPU_MAX_PORTS = 16 };
 
 typedef struct CpuFixture {
     Arena *arena;
@@ -96,8 +97,13 @@ static inline LBuffer *cpu_output1(CpuFixture *f, const char *name, DType dtype,
 /* Adds the kernel built so far and its call. */
 static inline void cpu_call(CpuFixture *f) {
     f->graph->noutputs = f->noutputs;
-    f->graph->outputs = f->outputs;
-    f->graph->output_names = f->output_names;
+    f->graph->outputs = arena_array(f->arena, Value *, CPU_MAX_PORTS);
+    const char **names = arena_array(f->arena, const char *, CPU_MAX_PORTS);
+    for (int i = 0; i < f->noutputs; i++) {
+        f->graph->outputs[i] = f->outputs[i];
+        names[i] = f->output_names[i];
+    }
+    f->graph->output_names = names;
     lprogram_call(f->program, f->b.kernel, f->args, "layer", (Span){0});
 }
 
@@ -135,6 +141,89 @@ static inline Artifacts cpu_emit(CpuFixture *f, const char *kind) {
     cr_assert(
         target_cpu.emit(f->program, &f->desc, &f->options, kind, "dir/net.o", &artifacts, f->diag));
     return artifacts;
+}
+
+/* ---- generated code against the evaluator ------------------------------------------------------
+ */
+
+static inline Tensor cpu_tensor(CpuFixture *f, const TensorType *type, const int64_t *symbols) {
+    int64_t dims[MAX_RANK];
+    for (int i = 0; i < type->rank; i++) cr_assert(dim_eval(type->dims[i], symbols, &dims[i]));
+    return tensor_new(f->arena, type->dtype, type->rank, dims);
+}
+
+/* Small numbers, exact in every type, that make sums exact too. */
+static inline void cpu_fill(Tensor *t, uint64_t seed) {
+    for (int64_t i = 0; i < tensor_elements(t); i++) {
+        seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        int64_t value = (int64_t)(seed >> 59);
+        if (t->dtype == DT_bool) value &= 1;
+        if (dtype_class(t->dtype) == DCLASS_SIGNED || dtype_is_float(t->dtype)) value -= 16;
+        tensor_set_int(t, i, value);
+    }
+}
+
+typedef struct CpuRun {
+    Tensor tensors[CPU_MAX_PORTS]; /* inputs, then outputs */
+    Tensor expected[CPU_MAX_PORTS];
+    uint64_t io[2 * CPU_MAX_PORTS];
+    LMemory memory[CPU_MAX_PORTS];
+    int count;
+} CpuRun;
+
+/* Tensors for the symbols' values: random inputs, and outputs that start equal on both sides. */
+static inline CpuRun cpu_prepare(CpuFixture *f, const int64_t *symbols) {
+    CpuRun r = {.count = f->graph->ninputs + f->noutputs};
+    int nsymbols = dim_symbol_count(f->dims);
+    memcpy(r.io, symbols, sizeof(int64_t) * (size_t)nsymbols);
+    for (int i = 0; i < r.count; i++) {
+        int output = i - f->graph->ninputs;
+        Value *value = output < 0 ? f->graph->inputs[i] : f->outputs[output];
+        r.tensors[i] = cpu_tensor(f, &value->type, symbols);
+        r.expected[i] = cpu_tensor(f, &value->type, symbols);
+        cpu_fill(&r.tensors[i], (uint64_t)i + 1);
+        memcpy(r.expected[i].data, r.tensors[i].data, r.tensors[i].bytes);
+        r.io[nsymbols + i] = (uint64_t)(uintptr_t)r.tensors[i].data;
+    }
+    for (int k = 0; k < f->nargs; k++) {
+        LTensor *tensor = f->args[k];
+        int i = tensor->role == TENSOR_INPUT ? tensor->io : f->graph->ninputs + tensor->io;
+        r.memory[k] =
+            (LMemory){.data = r.expected[i].data, .elements = tensor_elements(&r.expected[i])};
+    }
+    return r;
+}
+
+static inline void cpu_evaluate(CpuFixture *f, CpuRun *r, const int64_t *symbols) {
+    LEvalOptions options = {.symbols = symbols};
+    LFault fault = lkernel_eval(f->program->kernels.data[0], f->dims, r->memory, &options, f->diag);
+    cr_assert(fault == LFAULT_NONE, "%s", diag_text(f->diag));
+}
+
+static inline void cpu_expect_equal(CpuFixture *f, const CpuRun *r, const char *what) {
+    for (int i = f->graph->ninputs; i < r->count; i++) {
+        const Tensor *got = &r->tensors[i], *expected = &r->expected[i];
+        for (int64_t k = 0; k < tensor_elements(got); k++) {
+            size_t size = dtype_bytes(got->dtype);
+            const char *a = (const char *)got->data + (size_t)k * size;
+            const char *b = (const char *)expected->data + (size_t)k * size;
+            cr_assert(memcmp(a, b, size) == 0, "%s: output %d, element %lld is %g, expected %g",
+                      what, i, (long long)k, tensor_get(got, k), tensor_get(expected, k));
+        }
+    }
+}
+
+/* Runs the loaded network for these symbols and holds it against the evaluator, bit for bit. */
+static inline void cpu_compare(CpuFixture *f, const int64_t *symbols, const char *what) {
+    static const int64_t none[1];
+    const int64_t *values = symbols ? symbols : none;
+    CpuRun r = cpu_prepare(f, values);
+    cpu_evaluate(f, &r, values);
+    nn_context *context = cpu_context(f, values);
+    nn_status status = f->loaded.network->run(context, r.io);
+    cr_assert(status == NN_OK, "%s: %s", what, f->loaded.network->message(context));
+    cpu_expect_equal(f, &r, what);
+    free(context);
 }
 
 #endif
