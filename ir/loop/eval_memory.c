@@ -161,6 +161,13 @@ static bool load_lane(EvalMachine *m, EvalThread *t, EvalStore *s, const EvalAcc
     DType dtype = a->buffer->elem.dtype;
     if (!locate(m, t, a, s->def, lane, &at, &logical)) return false;
     if (!is_current(m, t, s, a, lane, at, logical)) return false;
+    if (dtype == DT_f32 && !mask) {
+        for (int i = 0; i < cells; i++) {
+            if (!note_read(m, t, s, a, lane, at * cells + i)) return false;
+            to[i].f = ((const float *)s->data)[at * cells + i];
+        }
+        return true;
+    }
     for (int i = 0; i < cells; i++) {
         if (mask && !mask[i].i) {
             to[i] = passthrough[i];
@@ -217,6 +224,13 @@ static bool store_lane(EvalMachine *m, EvalThread *t, EvalStore *s, const EvalAc
     if (s->tag && s->tag[at] != logical + 1) {
         s->tag[at] = logical + 1;
         if (s->written) memset(&s->written[at * cells], 0, (size_t)cells);
+    }
+    if (dtype == DT_f32 && !mask) {
+        for (int i = 0; i < cells; i++) {
+            if (!note_write(m, t, s, a, lane, at * cells + i)) return false;
+            ((float *)s->data)[at * cells + i] = value[i].f;
+        }
+        return true;
     }
     for (int i = 0; i < cells; i++) {
         if (mask && !mask[i].i) continue;
