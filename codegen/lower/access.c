@@ -43,6 +43,31 @@ int physical_index(Kernel *k, const TensorType *type, LX const *logical, LX *phy
     return count;
 }
 
+int memory_dims(Kernel *k, const TensorType *type, Dim *dims) {
+    Dim physical[MAX_AXES];
+    int kept = 0, count;
+    count = layout_physical_dims(k->dims, type->layout, type->rank, type->dims, physical);
+    require(count >= 0);
+    for (int i = 0; i < count; i++)
+        if (!dim_is(physical[i], 1)) dims[kept++] = physical[i];
+    return kept;
+}
+
+/* An index that is the same in all lanes, as a scalar. */
+static LX uniform(Kernel *k, LX index) {
+    int64_t value;
+    if (index->kind == LX_BROADCAST) return index->args[0];
+    return lx_is_int(index, &value) ? lx_int(k->b, value) : index;
+}
+
+int memory_index(Kernel *k, const TensorType *type, LX const *physical, LX *index) {
+    Dim dims[MAX_AXES];
+    int count = layout_physical_dims(k->dims, type->layout, type->rank, type->dims, dims), kept = 0;
+    for (int i = 0; i < count; i++)
+        if (!dim_is(dims[i], 1)) index[kept++] = uniform(k, physical[i]);
+    return kept;
+}
+
 static int physical_rank(const TensorType *type) {
     int count = type->rank;
     for (int i = 0; type->layout && i < type->layout->nsteps; i++)
@@ -168,38 +193,32 @@ static void count_access(AccessCounts *counts, LX const *index, int count) {
 }
 
 LX load_leaf(Kernel *k, const Value *value, LX const *index) {
-    LX physical[MAX_AXES];
+    LX physical[MAX_AXES], own[MAX_AXES], guard = k->scalar_guard, element;
     const Leaf *leaf = kernel_leaf(k, value);
+    const LX *at = leaf->direct;
     LBuffer *buffer = leaf->buffer;
-    if (leaf->direct)
-        for (int i = 0; i < buffer->rank; i++) physical[i] = leaf->direct[i];
-    else
+    if (!at) {
         physical_index(k, &value->type, index, physical);
-    if (k->probing) count_access(&k->loads, physical, buffer->rank);
-    LX guard = k->scalar_guard, element;
-    if (index_lanes(physical, buffer->rank) > 1) guard = both(k, guard, k->vector_guard);
+        memory_index(k, &value->type, physical, own);
+        at = own;
+    }
+    if (k->probing) count_access(&k->loads, at, buffer->rank);
+    if (index_lanes(at, buffer->rank) > 1) guard = both(k, guard, k->vector_guard);
     if (guard)
-        element = lx_load_masked(k->b, buffer, physical, guard, zero_of(k, buffer->elem));
+        element = lx_load_masked(k->b, buffer, at, guard, zero_of(k, buffer->elem));
     else
-        element = lx_load(k->b, buffer, physical);
+        element = lx_load(k->b, buffer, at);
     return lx_cast(k->b, CAST_VALUE, compute_dtype(value->type.dtype), element);
 }
 
-/* An index that is the same in all lanes, as a scalar. */
-static LX uniform(Kernel *k, LX index) {
-    int64_t value;
-    if (index->kind == LX_BROADCAST) return index->args[0];
-    return lx_is_int(index, &value) ? lx_int(k->b, value) : index;
-}
-
 void store_root(Kernel *k, LX const *index, LX value) {
-    LX physical[MAX_AXES];
+    LX physical[MAX_AXES], at[MAX_AXES];
     LBuffer *buffer = kernel_output(k);
-    int count = physical_index(k, &k->root->type, index, physical);
-    for (int i = 0; i < count; i++) physical[i] = uniform(k, physical[i]);
-    if (k->probing) count_access(&k->stores, physical, buffer->rank);
+    physical_index(k, &k->root->type, index, physical);
+    memory_index(k, &k->root->type, physical, at);
+    if (k->probing) count_access(&k->stores, at, buffer->rank);
     LX stored = lx_cast(k->b, CAST_VALUE, k->root->type.dtype, value);
-    lb_store(k->b, buffer, physical, stored, both(k, k->scalar_guard, k->vector_guard));
+    lb_store(k->b, buffer, at, stored, both(k, k->scalar_guard, k->vector_guard));
 }
 
 /* ---- padding
@@ -210,33 +229,31 @@ void store_root(Kernel *k, LX const *index, LX value) {
 static void fill_axis(Kernel *k, int axis) {
     const TensorType *type = &k->root->type;
     LBuffer *buffer = kernel_output(k);
-    LX physical[MAX_AXES], logical[MAX_RANK];
-    Loop loops[MAX_AXES];
-    int nloops = 0;
-    LStmt *branch = NULL;
-    for (int i = 0; i < buffer->rank; i++) physical[i] = lx_int(k->b, 0);
-    for (int pass = 0; pass < 2; pass++) {
-        for (int i = 0; i < buffer->rank; i++) {
-            bool ours = layout_sources(type, i) >> axis & 1;
-            if (ours != (pass == 0)) continue;
-            Loop loop =
-                loop_open(k, LOOP_SERIAL, "p", lx_int(k->b, 0), lx_dim(k->b, buffer->dims[i]));
-            physical[i] = loop.var;
-            loops[nloops++] = loop;
-        }
-        if (pass == 1) break;
-        logical_index(k, type, physical, logical);
-        LX inside = within(k, logical[axis], type->dims[axis]);
-        inside = inside ? inside : lx_const_int(k->b, ltype(DT_bool, 1), 1);
-        branch = lb_if(k->b, lx_unary(k->b, LU_NOT, inside));
+    LX physical[MAX_AXES], logical[MAX_RANK], at[MAX_AXES];
+    Dim dims[MAX_AXES];
+    Loop outer[MAX_AXES], inner[MAX_AXES];
+    int nouter = 0, ninner = 0;
+    int rank = layout_physical_dims(k->dims, type->layout, type->rank, type->dims, dims);
+    for (int i = 0; i < rank; i++) {
+        physical[i] = lx_int(k->b, 0);
+        if (!(layout_sources(type, i) >> axis & 1)) continue;
+        outer[nouter] = loop_open(k, LOOP_SERIAL, "p", lx_int(k->b, 0), lx_dim(k->b, dims[i]));
+        physical[i] = outer[nouter++].var;
     }
-    lb_store(k->b, buffer, physical, zero_of(k, buffer->elem), NULL);
-    /* The loops of the second pass close before the branch, those of the first after it. */
-    int inner = 0;
-    for (int i = 0; i < buffer->rank; i++) inner += !(layout_sources(type, i) >> axis & 1);
-    for (int i = 0; i < inner; i++) loop_close(k, &loops[--nloops]);
+    logical_index(k, type, physical, logical);
+    LX inside = within(k, logical[axis], type->dims[axis]);
+    if (!inside) inside = lx_const_int(k->b, ltype(DT_bool, 1), 1);
+    LStmt *branch = lb_if(k->b, lx_unary(k->b, LU_NOT, inside));
+    for (int i = 0; i < rank; i++) {
+        if (layout_sources(type, i) >> axis & 1) continue;
+        inner[ninner] = loop_open(k, LOOP_SERIAL, "p", lx_int(k->b, 0), lx_dim(k->b, dims[i]));
+        physical[i] = inner[ninner++].var;
+    }
+    memory_index(k, type, physical, at);
+    lb_store(k->b, buffer, at, zero_of(k, buffer->elem), NULL);
+    while (ninner > 0) loop_close(k, &inner[--ninner]);
     lb_end(k->b, branch);
-    while (nloops > 0) loop_close(k, &loops[--nloops]);
+    while (nouter > 0) loop_close(k, &outer[--nouter]);
 }
 
 void fill_padding(Kernel *k) {

@@ -41,18 +41,11 @@ static const Leaf *add_leaf(Kernel *k, const Value *value, int rank, const Dim *
     return &k->leaves.data[k->leaves.len - 1];
 }
 
-static int physical_dims(const Kernel *k, const Value *value, Dim *dims) {
-    const TensorType *type = &value->type;
-    int rank = layout_physical_dims(k->dims, type->layout, type->rank, type->dims, dims);
-    require(rank >= 0);
-    return rank;
-}
-
 const Leaf *kernel_leaf(Kernel *k, const Value *value) {
     for (size_t i = 0; i < k->leaves.len; i++)
         if (k->leaves.data[i].value == value) return &k->leaves.data[i];
     Dim dims[MAX_AXES];
-    return add_leaf(k, value, physical_dims(k, value, dims), dims, NULL);
+    return add_leaf(k, value, memory_dims(k, &value->type, dims), dims, NULL);
 }
 
 void kernel_direct_leaf(Kernel *k, const Value *value, int rank, const Dim *dims, const LX *index) {
@@ -73,7 +66,7 @@ LBuffer *kernel_direct_output(Kernel *k, int rank, const Dim *dims) {
 LBuffer *kernel_output(Kernel *k) {
     Dim dims[MAX_AXES];
     if (k->out) return k->out;
-    return kernel_direct_output(k, physical_dims(k, k->root, dims), dims);
+    return kernel_direct_output(k, memory_dims(k, &k->root->type, dims), dims);
 }
 
 /* ---- begin and end

@@ -143,6 +143,11 @@ void reshape_index(Kernel *k, int from_rank, const Dim *from_dims, LX const *fro
 
 /* Physical index of a logical one; returns the number of physical axes. */
 int physical_index(Kernel *k, const TensorType *type, LX const *logical, LX *physical);
+/* Dims of the buffer a tensor of that type is accessed as, and an index into it: the physical ones
+ * without axes of size 1, so that what lies side by side is accessed along the last axis. Both
+ * return the number of axes. */
+int memory_dims(Kernel *k, const TensorType *type, Dim *dims);
+int memory_index(Kernel *k, const TensorType *type, LX const *physical, LX *index);
 /* Logical index of a physical one; it may lie outside the dims where the layout pads. */
 void logical_index(Kernel *k, const TensorType *type, LX const *physical, LX *logical);
 /* Whether memory holds elements beyond the logical ones along some axis. */

@@ -96,14 +96,17 @@ static LX load_operand(const Nest *n, int operand) {
         if (access->index[i].may_leave && clipped_axis(n, &access->index[i]) < 0)
             inside = both(k, inside, within(k, at[i], access->value->type.dims[i]));
     }
-    LX lanes = varies(n, operand, n->plan->vector_axis) ? lane_mask(n) : NULL;
+    int axis = n->plan->vector_axis;
+    LX lanes = varies(n, operand, axis) ? lane_mask(n) : NULL;
+    /* What lies beyond the result's axis is not stored: it may be read if it is there. */
+    bool reduced = lanes && n->c->axes[axis].reduced;
+    if (lanes && !reduced && access->padded[axis]) lanes = NULL;
     Guards before = guard_push(k, inside);
     guard_push(k, lanes);
     LX value = emit_element(k, access->value, at);
     guard_pop(k, before);
     value = lx_cast(k->b, CAST_VALUE, n->c->dtype, value);
-    /* Lanes beyond the result's axis are not stored; those beyond a reduced axis must not count. */
-    bool reduced = lanes && n->c->axes[n->plan->vector_axis].reduced;
+    /* Lanes beyond a reduced axis must not count. */
     LX counts = both(k, inside, reduced ? lanes : NULL);
     return counts ? lx_select(k->b, counts, value, identity(n)) : value;
 }

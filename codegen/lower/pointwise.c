@@ -50,9 +50,10 @@ typedef enum Extent { EXTENT_ANY, EXTENT_FULL, EXTENT_ONE, EXTENT_MIXED } Extent
 typedef struct Space {
     int rank;
     Dim dims[MAX_AXES];
-    int naxes;           /* physical axes of the result */
-    int group[MAX_AXES]; /* of each physical axis */
-    bool collapsed;      /* leaves and result are accessed by groups */
+    int naxes;             /* physical axes of the result */
+    int group[MAX_AXES];   /* of each physical axis; -1: of size 1, in none */
+    int members[MAX_AXES]; /* axes of each group */
+    bool collapsed;        /* leaves and result are accessed by groups */
 } Space;
 
 /* How an operand extends along a physical axis of the result. */
@@ -100,7 +101,9 @@ static Space make_space(Kernel *k, const Survey *s) {
     space.naxes = layout_physical_dims(k->dims, type->layout, type->rank, type->dims, physical);
     int first = 0;
     for (int i = 0; i < space.naxes; i++) {
-        if (i > 0 && !s->moves && can_join(k, s, physical, first, i)) {
+        space.group[i] = -1;
+        if (dim_is(physical[i], 1)) continue;
+        if (space.rank > 0 && !s->moves && can_join(k, s, physical, first, i)) {
             Dim *joined = &space.dims[space.rank - 1];
             *joined = dim_mul(k->dims, *joined, physical[i]);
             require(*joined);
@@ -110,6 +113,7 @@ static Space make_space(Kernel *k, const Survey *s) {
             space.dims[space.rank++] = physical[i];
         }
         space.group[i] = space.rank - 1;
+        space.members[space.rank - 1]++;
     }
     return space;
 }
@@ -147,11 +151,11 @@ static void direct_leaves(Kernel *k, const Survey *s, const Space *space, LX con
 /* Stores the element at an index of the space; padding of the layout gets zero. */
 static void emit_point(Kernel *k, const Space *space, LX const *index) {
     const TensorType *type = &k->root->type;
-    LX physical[MAX_AXES], at[MAX_RANK], inside = NULL;
+    LX physical[MAX_AXES], own[MAX_AXES], at[MAX_RANK], inside = NULL;
     for (int i = 0; i < space->naxes; i++) {
-        bool alone = (i == 0 || space->group[i - 1] != space->group[i]) &&
-                     (i + 1 == space->naxes || space->group[i + 1] != space->group[i]);
-        physical[i] = alone ? index[space->group[i]] : lx_int(k->b, 0);
+        int group = space->group[i];
+        bool alone = group >= 0 && space->members[group] == 1;
+        physical[i] = alone ? index[group] : lx_int(k->b, 0);
     }
     logical_index(k, type, physical, at);
     for (int a = 0; a < type->rank; a++)
@@ -162,7 +166,8 @@ static void emit_point(Kernel *k, const Space *space, LX const *index) {
     guard_pop(k, before);
     if (inside) value = lx_select(k->b, inside, value, zero_of(k, ltype(value->type.dtype, 1)));
     LX stored = lx_cast(k->b, CAST_VALUE, type->dtype, value);
-    lb_store(k->b, kernel_output(k), space->collapsed ? index : physical, stored, NULL);
+    memory_index(k, type, physical, own);
+    lb_store(k->b, kernel_output(k), space->collapsed ? index : own, stored, NULL);
 }
 
 /* ---- loops

@@ -70,6 +70,17 @@ static void find_lanes(const Kernel *k, Contraction *c) {
     }
 }
 
+/* Whether the last vector along an axis lies in an operand's memory as a whole. */
+static void find_padded(const Kernel *k, Contraction *c) {
+    for (int i = 0; i < c->naxes; i++) {
+        for (int o = 0; o < c->noperands; o++) {
+            Access *access = &c->operands[o];
+            int64_t block = block_of(k, access, i);
+            access->padded[i] = block > 0 && block % c->axes[i].lanes == 0;
+        }
+    }
+}
+
 /* ---- order of the reduction
  * -------------------------------------------------------------------------------- */
 
@@ -157,6 +168,7 @@ void contraction_survey(const Job *job, Contraction *c) {
     kernel_probe(&k, job->l, job->root, job->anchor);
     find_blocks(&k, c);
     find_lanes(&k, c);
+    find_padded(&k, c);
     find_order(&k, c);
     for (int i = 0; i < c->naxes; i++)
         if (c->axes[i].lanes > 1) probe_axis(job, c, i);

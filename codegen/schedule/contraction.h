@@ -41,8 +41,8 @@ typedef enum Stride { STRIDE_NONE, STRIDE_ONE, STRIDE_ANY } Stride;
 typedef struct Access {
     const Value *value;
     AffineIndex index[MAX_RANK]; /* one entry a logical axis of value */
-    Stride
-        along[MAX_DOMAIN]; /* of the loads behind an operand; of the result: of the root's stores */
+    Stride along[MAX_DOMAIN];    /* of an operand's loads; of the result: of the root's stores */
+    bool padded[MAX_DOMAIN];     /* an operand's memory ends with a whole vector along the axis */
 } Access;
 
 typedef enum Combine {
