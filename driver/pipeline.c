@@ -39,15 +39,25 @@ bool compilation_optimize(Compilation *c) {
     return setup_report(c);
 }
 
+/* Of what the program computes: kernels, calls and weights, not the places they came from. */
+static uint64_t program_hash(const LProgram *program) {
+    StrBuf text = {0};
+    lprogram_print(program, &text);
+    uint64_t hash = hash_bytes(text.data, text.len, 0);
+    str_free(&text);
+    for (size_t i = 0; i < program->tensors.len; i++) {
+        const Tensor *weight = program->tensors.data[i]->data;
+        if (weight) hash = hash_bytes(weight->data, weight->bytes, hash);
+    }
+    return hash;
+}
+
 bool compilation_lower(Compilation *c) {
     double start = dump_clock();
     c->program = lower_graph(c->graph, &c->desc, c->diag);
     if (!c->program || !plan_memory(c->program, c->diag)) return fail(c, EXIT_INPUT);
     if (c->options->verify && !lprogram_verify(c->program, c->diag)) return fail(c, EXIT_DEFECT);
-    StrBuf text = {0};
-    graph_print(c->graph, &text);
-    c->target_options.source_hash = hash_bytes(text.data, text.len, 0);
-    str_free(&text);
+    c->target_options.source_hash = program_hash(c->program);
     c->target_options.prefix = c->options->prefix ? c->options->prefix : c->graph->name;
     dump_time(c, "lower", start);
     return true;

@@ -108,6 +108,25 @@ static void add_source(Compilation *c, const char *path) {
     c->sources = all;
 }
 
+enum { RANDOM_LIMIT_GIB = 64 };
+
+/* Random weights have to fit into memory. */
+static bool random_weights(Compilation *c, Graph *graph, uint64_t seed) {
+    int64_t total = 0;
+    graph_each(graph, node) {
+        int64_t bytes;
+        Dim elements = node->op == OP_param ? type_elements(c->module->dims, &node->results[0]->type) : NULL;
+        if (!elements) continue;
+        if (!dim_is_int(elements, &bytes) || !checked_mul(bytes, (int64_t)dtype_bytes(node->results[0]->type.dtype), &bytes) ||
+            !checked_add(total, bytes, &total) || total > (int64_t)RANDOM_LIMIT_GIB << 30) {
+            diag_error(c->diag, node->span, "'%s' makes more than %d GiB of random weights", node_attr(node, "name")->s, RANDOM_LIMIT_GIB);
+            return false;
+        }
+    }
+    params_random(graph, seed);
+    return true;
+}
+
 bool setup_weights(Compilation *c) {
     Graph *graph = c->module->graph;
     const char *path = c->options->weights;
@@ -115,10 +134,7 @@ bool setup_weights(Compilation *c) {
     uint64_t seed;
     if (path && !random_seed(c, path, &seed, &is_random)) return false;
     if (!has_parameters(graph)) return true;
-    if (is_random) {
-        params_random(graph, seed);
-        return true;
-    }
+    if (is_random) return random_weights(c, graph, seed);
     if (!path) {
         path = path_with_extension(c->arena, c->options->file, ".safetensors");
         if (!file_exists(path)) {

@@ -229,7 +229,7 @@ void store_root(Kernel *k, LX const *index, LX value) {
 static void fill_axis(Kernel *k, int axis) {
     const TensorType *type = &k->root->type;
     LBuffer *buffer = kernel_output(k);
-    LX physical[MAX_AXES], logical[MAX_RANK], at[MAX_AXES];
+    LX physical[MAX_AXES] = {0}, logical[MAX_RANK], at[MAX_AXES];
     Dim dims[MAX_AXES];
     Loop outer[MAX_AXES], inner[MAX_AXES];
     int nouter = 0, ninner = 0;

@@ -21,7 +21,11 @@
 #define TEXT_(a) #a
 #define TEXT(a) TEXT_(a)
 
-enum { PIXELS = 64, DIGITS = 10, RUNS = 200 };
+#ifndef RUNS
+#define RUNS 200 /* of which the median is taken */
+#endif
+
+enum { PIXELS = 64, DIGITS = 10 };
 
 /* The data of a version 1.0 .npy file of whole records; count is how many there are. */
 static void *read_npy(const char *path, size_t record, size_t *count) {
