@@ -102,6 +102,19 @@ static void build_triangle(Fixture *f, LStmt *(*begin)(Fixture *, LX), LX extent
     lb_end(&f->b, s);
 }
 
+/* A load that is the same in all lanes, out of bounds where the condition holds in none of them. */
+static void build_guarded(Fixture *f, LStmt *(*begin)(Fixture *, LX), LX extent) {
+    LStmt *s = begin(f, extent);
+    LX i = lb_loop_var(&f->b, s);
+    LStmt *k = loop(f, LOOP_SERIAL, "k", MOST + 6);
+    LX kk = lb_loop_var(&f->b, k);
+    LStmt *c = lb_if(&f->b, lx_binary(&f->b, LB_LE, kk, i));
+    put1(f, y_of(f), i, lx_add(&f->b, at1(f, y_of(f), i), at1(f, x_of(f), kk)));
+    lb_end(&f->b, c);
+    lb_end(&f->b, k);
+    lb_end(&f->b, s);
+}
+
 /* Unrolled accumulators in registers, around a vector loop. */
 static void build_unrolled(Fixture *f, LStmt *(*begin)(Fixture *, LX), LX extent) {
     LStmt *s = begin(f, extent);
@@ -193,6 +206,9 @@ Test(loop_expand, accumulate) {
 }
 Test(loop_expand, triangle) {
     check(build_triangle);
+}
+Test(loop_expand, guarded) {
+    check(build_guarded);
 }
 Test(loop_expand, unrolled) {
     check(build_unrolled);

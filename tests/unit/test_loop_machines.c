@@ -292,3 +292,16 @@ Test(loop_machines, programs_run_call_by_call) {
     cr_assert_eq(run_program(&f, 3, &y), LFAULT_UNINITIALIZED);
     finish(&f);
 }
+
+Test(loop_machines, weights_without_data_are_a_fault) {
+    Fixture f = start();
+    const char *text = "tensor \"w\" weight f32[4]\n"
+                       "kernel k(w: constant f32[4] read) { let a = w[0] }\n"
+                       "call k(\"w\") path \"a\"\n";
+    const Source *source = diag_add_source(f.diag, "p.loops", text, strlen(text));
+    LProgram *p = lprogram_parse(source, f.module, f.diag);
+    cr_assert(p, "%s", diag_text(f.diag));
+    cr_assert_eq(lprogram_eval(p, 0, 0, f.arena, 0, f.diag), LFAULT_BOUNDS);
+    cr_assert(strstr(diag_text(f.diag), "no data"));
+    finish(&f);
+}
