@@ -110,6 +110,7 @@ const char *abi_identifier(Arena *arena, const char *name) {
             str_putc(&s, '_');
         }
     }
+    if (s.len > 1 && s.data[s.len - 1] == '_') s.data[--s.len] = '\0';
     if (s.len == 0) str_append(&s, "t");
     if (is_reserved(str_text(&s))) str_putc(&s, '_');
     char *copy = arena_strdup(arena, str_text(&s));
