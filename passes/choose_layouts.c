@@ -181,12 +181,13 @@ static void decide(Chooser *c, Node *node) {
 
 /* Nodes that touch a layout get a body; their result's mark moves to the new value. */
 static void enclose_touched(Chooser *c, bool *yields_blocks) {
+    Encloser encloser = encloser_create(c->graph, c->constant, c->context->scratch);
     for (size_t i = 0; i < c->touched.len; i++) {
         Node **node = &c->touched.data[i];
         yields_blocks[i] = c->wanted[(*node)->results[0]->id];
-        if ((*node)->op != OP_fused)
-            *node = enclose(c->graph, node, 1, *node, c->constant, c->context->scratch);
+        if ((*node)->op != OP_fused) *node = enclose(&encloser, node, 1, *node);
     }
+    encloser_finish(&encloser);
 }
 
 /* ---- applying ----------------------------------------------------------------------------------

@@ -64,7 +64,7 @@ static Value *symbolic_part(Builder *b, Value *x, int axis, int64_t parts, int64
     return build1(b, OP_reshape, cut, attr_dims("shape", part->rank, part->dims));
 }
 
-static bool decompose_split(PassContext *context, Builder *b, Node *node) {
+static bool decompose_split(PassContext *context, Substitution *s, Builder *b, Node *node) {
     Value *x = node->operands[0];
     int axis = normalize_axis(node_int(node, "axis"), x->type.rank);
     const TensorType *part = &node->results[0]->type;
@@ -84,7 +84,7 @@ static bool decompose_split(PassContext *context, Builder *b, Node *node) {
             value = fixed ? slice_range(b, x, axis, i * size, (i + 1) * size)
                           : symbolic_part(b, x, axis, node->nresults, i, part);
         }
-        graph_replace(node->graph, node->results[i], value);
+        substitute(s, node->results[i], value);
     }
     node_remove(node);
     return true;
@@ -93,26 +93,29 @@ static bool decompose_split(PassContext *context, Builder *b, Node *node) {
 /* ------------------------------------------------------------------------------------------------
  */
 
-static bool decompose_node(PassContext *context, Node *node) {
+static bool decompose_node(PassContext *context, Substitution *s, Node *node) {
     Builder b = builder_before(node);
     Value *value;
     switch (node->op) {
     case OP_batch_norm: value = decompose_batch_norm(context, &b, node); break;
     case OP_global_avg_pool:
     case OP_global_max_pool: value = decompose_global_pool(&b, node); break;
-    case OP_split: return decompose_split(context, &b, node);
+    case OP_split: return decompose_split(context, s, &b, node);
     default: return false;
     }
     if (!value) return false;
     carry_annotations(node, value);
-    replace_node(node, value);
+    replace_node(s, node, value);
     return true;
 }
 
 bool pass_decompose(PassContext *context, Graph *graph) {
+    Substitution s = {.arena = context->scratch};
     bool changed = false;
     graph_each_safe(graph, node) {
-        changed |= decompose_node(context, node);
+        resolve_operands(&s, node);
+        changed |= decompose_node(context, &s, node);
     }
+    resolve_graph(&s, graph);
     return changed;
 }

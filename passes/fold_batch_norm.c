@@ -15,6 +15,8 @@
 typedef struct Folder {
     Graph *graph;
     ConstantMarks constant;
+    Arena *scratch;
+    VEC(int) uses; /* by id, of the values that can be a layer's result */
 } Folder;
 
 /* A contraction with its output channels. */
@@ -38,13 +40,10 @@ static bool weight_is_constant(const Folder *f, const Value *value) {
     return true;
 }
 
-static bool single_use(const Graph *graph, const Value *value) {
-    int uses = 0;
-    graph_each(graph, node) {
-        for (int i = 0; i < node->noperands; i++) uses += node->operands[i] == value;
-    }
-    for (int i = 0; i < graph->noutputs; i++) uses += graph->outputs[i] == value;
-    return uses == 1;
+/* The folded layer's result takes the place of the scaled one. */
+static void inherit_uses(Folder *f, const Value *from, const Value *to) {
+    while (f->uses.len <= to->id) vec_push(f->scratch, &f->uses, 0);
+    f->uses.data[to->id] = f->uses.data[from->id];
 }
 
 static bool find_layer(const Folder *f, const Value *result, Layer *layer) {
@@ -62,7 +61,7 @@ static bool find_layer(const Folder *f, const Value *result, Layer *layer) {
     for (int i = 1; i < node->noperands; i++) {
         if (!weight_is_constant(f, node->operands[i])) return false;
     }
-    return single_use(f->graph, result);
+    return f->uses.data[result->id] == 1;
 }
 
 /* Every dimension of c is 1, except that of the channels where it may be their number. */
@@ -166,17 +165,24 @@ static Value *fold_node(const Folder *f, Node *node) {
 }
 
 bool pass_fold_batch_norm(PassContext *context, Graph *graph) {
-    Folder folder = {graph, constant_marks(graph, context->scratch)};
+    Folder folder = {.graph = graph, .scratch = context->scratch};
+    folder.constant = constant_marks(graph, context->scratch);
+    folder.uses.data = graph_use_counts(graph, context->scratch);
+    folder.uses.len = folder.uses.cap = context->module->value_count;
+    Substitution s = {.arena = context->scratch};
     bool changed = false;
     graph_each_safe(graph, node) {
+        resolve_operands(&s, node);
         if (is_constant(folder.constant, node->results[0])) continue;
         Value *value = fold_node(&folder, node);
         if (!value) continue;
         value->path = node->results[0]->path;
         value->span = node->results[0]->span;
-        replace_node(node, value);
+        inherit_uses(&folder, node->results[0], value);
+        replace_node(&s, node, value);
         changed = true;
     }
+    resolve_graph(&s, graph);
     if (changed) remove_dead(graph, context->scratch);
     return changed;
 }

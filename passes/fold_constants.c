@@ -25,16 +25,19 @@ static bool is_foldable(const Node *node, DimContext *dims, ConstantMarks consta
 
 bool pass_fold_constants(PassContext *context, Graph *graph) {
     ConstantMarks constant = constant_marks(graph, context->scratch);
-    bool changed = false;
+    Substitution s = {.arena = context->scratch};
+    bool changed = false, whole = true;
     graph_each_safe(graph, node) {
         Tensor tensor;
+        resolve_operands(&s, node);
         if (!is_foldable(node, context->module->dims, constant)) continue;
-        if (!interp_constant(node->results[0], &tensor, context->module->arena, context->diag))
-            return changed;
+        whole = interp_constant(node->results[0], &tensor, context->module->arena, context->diag);
+        if (!whole) break;
         Builder b = builder_before(node);
-        replace_node(node, build_const(&b, &tensor, false));
+        replace_node(&s, node, build_const(&b, &tensor, false));
         changed = true;
     }
-    if (changed) remove_dead(graph, context->scratch);
+    resolve_graph(&s, graph);
+    if (changed && whole) remove_dead(graph, context->scratch);
     return changed;
 }

@@ -290,6 +290,7 @@ bool pass_fuse(PassContext *context, Graph *graph) {
     f.info = arena_array(context->scratch, Info, context->module->value_count);
     survey(&f);
     form_groups(&f);
+    Encloser encloser = encloser_create(graph, f.constant, context->scratch);
     bool fused = false;
     for (size_t i = 0; i < f.order.len; i++) {
         Node *node = f.order.data[i];
@@ -297,10 +298,10 @@ bool pass_fuse(PassContext *context, Graph *graph) {
         if (!group || group->root != node) continue;
         if (group->members.len == 1 && !reads_decoder(&f, node)) continue;
         size_t count = list_members(&f, group, list);
-        enclose(graph, list, count, group->anchor ? group->anchor : node, f.constant,
-                context->scratch);
+        enclose(&encloser, list, count, group->anchor ? group->anchor : node);
         fused = true;
     }
+    encloser_finish(&encloser);
     if (fused) remove_dead(graph, context->scratch);
     return changed || fused;
 }

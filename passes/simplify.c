@@ -54,22 +54,25 @@ static Value *rewrite(const Rewriter *r, Node *node) {
     return NULL;
 }
 
-static bool simplify_once(const Rewriter *r, Graph *graph) {
+static bool simplify_once(const Rewriter *r, Graph *graph, Arena *scratch) {
+    Substitution s = {.arena = scratch};
     bool changed = false;
     graph_each_safe(graph, node) {
+        resolve_operands(&s, node);
         if (node->nresults != 1) continue;
         Value *value = rewrite(r, node);
         if (!value) continue;
-        replace_node(node, value);
+        replace_node(&s, node, value);
         changed = true;
     }
+    resolve_graph(&s, graph);
     return changed;
 }
 
 bool pass_simplify(PassContext *context, Graph *graph) {
     Rewriter rewriter = {context->module, context->options.fp_fast};
     bool changed = false;
-    while (simplify_once(&rewriter, graph)) {
+    while (simplify_once(&rewriter, graph, context->scratch)) {
         remove_dead(graph, context->scratch);
         changed = true;
     }

@@ -29,9 +29,29 @@ bool remove_dead(Graph *graph, Arena *scratch) {
     return changed;
 }
 
-void replace_node(Node *node, Value *value) {
-    require(node->nresults == 1 && value != node->results[0]);
-    graph_replace(node->graph, node->results[0], value);
+void substitute(Substitution *s, const Value *from, Value *to) {
+    require(from != to);
+    while (s->map.len <= from->id) vec_push(s->arena, &s->map, NULL);
+    s->map.data[from->id] = to;
+}
+
+Value *substituted(const Substitution *s, Value *value) {
+    while (value->id < s->map.len && s->map.data[value->id]) value = s->map.data[value->id];
+    return value;
+}
+
+void resolve_operands(const Substitution *s, Node *node) {
+    for (int i = 0; i < node->noperands; i++) node->operands[i] = substituted(s, node->operands[i]);
+}
+
+void resolve_graph(const Substitution *s, Graph *graph) {
+    graph_each(graph, node) resolve_operands(s, node);
+    for (int i = 0; i < graph->noutputs; i++) graph->outputs[i] = substituted(s, graph->outputs[i]);
+}
+
+void replace_node(Substitution *s, Node *node, Value *value) {
+    require(node->nresults == 1);
+    substitute(s, node->results[0], value);
     node_remove(node);
 }
 

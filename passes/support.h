@@ -26,8 +26,21 @@ static inline bool is_constant(ConstantMarks marks, const Value *value) {
 /* Removes nodes whose results nobody uses; returns whether there were any. */
 bool remove_dead(Graph *graph, Arena *scratch);
 
-/* Everyone who used the node's only result uses value from now on; the node goes. */
-void replace_node(Node *node, Value *value);
+/* Replacements that take effect as a pass walks the graph in order: it resolves the operands of
+ * each node it comes to, so that a replacement costs no search for the users. At the end the whole
+ * graph is resolved. Zeroed but for the arena, there are none. */
+typedef struct Substitution {
+    Arena *arena;
+    VEC(Value *) map; /* by id: what stands for the value from now on */
+} Substitution;
+
+void substitute(Substitution *s, const Value *from, Value *to);
+Value *substituted(const Substitution *s, Value *value);
+void resolve_operands(const Substitution *s, Node *node);
+void resolve_graph(const Substitution *s, Graph *graph);
+/* The node's only result becomes value, and the node goes. */
+void replace_node(Substitution *s, Node *node, Value *value);
+
 /* value's definition takes over the annotations of the statement that node stood for. */
 void carry_annotations(const Node *node, Value *value);
 
