@@ -78,8 +78,8 @@ typedef struct LVar {
     const char *name;
     LType type;
     uint32_t id; /* unique in the program */
-    int64_t lo,
-        hi; /* inclusive range of an integer variable where known, else INT64_MIN / INT64_MAX */
+    /* Inclusive range of an integer variable where known, else INT64_MIN / INT64_MAX. */
+    int64_t lo, hi;
     Dim least, most; /* the same bounds as polynomials of symbols; null: unknown */
     bool is_index;   /* a loop variable or computed from such and dimensions only: its arithmetic
                         never wraps */
@@ -97,7 +97,7 @@ typedef enum LExprKind {
     LX_CAST,    /* args[0] to type by cast mode */
     LX_BITCAST, /* same bits, another type of the same width */
     LX_LOAD,    /* buffer[args[0..rank-1]]; mask (bool) may be null, then passthrough is too: lanes
-                 * that are off are not    touched and yield passthrough */
+                 * that are off are not touched and yield passthrough */
     LX_BROADCAST, /* scalar args[0] to lanes */
     LX_RAMP,      /* args[0] + args[1] * {0, 1, 2, ...}; i64 */
     LX_SHUFFLE, /* lanes picked from args[0] then args[1] (may be null) by lanes_map; -1: any value
@@ -106,13 +106,13 @@ typedef enum LExprKind {
     LX_REDUCE, /* all lanes of args[0] combined by a binary operator; floats: pairwise, halves first
                 * (lane i with i + n/2; an odd last lane joins lane 0 before) */
     LX_DOT,    /* accumulator args[0] i32xN + sums over groups of 4 (8-bit) or 2 (bf16 to f32xN)
-                * adjacent lanes of    args[1] * args[2]; args[1], args[2] have N*4 or N*2 lanes. i32
+                * adjacent lanes of args[1] * args[2]; args[1], args[2] have N*4 or N*2 lanes. i32
                 * wraps; bf16: one fma after the other */
     LX_TILE_ZERO,
     LX_TILE_LOAD, /* rows x columns from buffer at args[0..rank-1], rows apart by `stride` elements
                      (args[rank]) */
     LX_TILE_DOT,  /* accumulator args[0] += args[1] * args[2], operands as the hardware interleaves
-                   * them:  A is r x (k*q), B is k x (c*q), q = 4 for 8-bit and 2 for bf16 */
+                   * them: A is r x (k*q), B is k x (c*q), q = 4 for 8-bit and 2 for bf16 */
     LX_FIFO_READ,
 } LExprKind;
 
@@ -207,10 +207,10 @@ typedef enum LStmtKind {
     LS_FOR,   /* for var in begin .. begin + extent (extent <= 0: not at all) */
     LS_IF,    /* condition (bool scalar), body, otherwise */
     LS_DECLARE,    /* buffer comes into being, contents undefined, to the end of the block; constant
-                    * sizes. A local one is    one for the group, wherever it stands among its work-item
-                    * loops */
+                    * sizes. A local one is one for the group, wherever it stands among its
+                    * work-item    loops */
     LS_BARRIER,    /* all work-items of a group meet; what they wrote, local and global, is then
-                    * visible to each other. Item loops    around one are perfectly nested */
+                    * visible to each other. Item loops around one are perfectly nested */
     LS_PREFETCH,   /* hint that buffer[index...] is needed soon; may lie out of bounds */
     LS_COPY,       /* async copy of `count` consecutive elements: buffer[index...] =
                       source[source_index...]; done at the next wait */
