@@ -259,9 +259,10 @@ LX lx_load_masked(LBuilder *b, const LBuffer *buffer, LX const *index, LX mask, 
     LType type = buffer->elem;
     if (lanes > 1) type.lanes = lanes;
     if (lanes == 1 && mask && mask->type.lanes > 1 && type.lanes == 1) {
-        /* One element for many lanes, of which some may be off: an access of equal indices. */
+        /* One element for many lanes, of which some may be off: an access of equal indices. The only
+         * element of a buffer without axes is always there. */
+        if (buffer->rank == 0) return lx_select(b, mask, lx_load(b, buffer, index), passthrough);
         type.lanes = mask->type.lanes;
-        require(buffer->rank > 0);
         args[buffer->rank - 1] = lx_broadcast(b, args[buffer->rank - 1], type.lanes);
     }
     LExpr *r = lx_new(b, LX_LOAD, type, buffer->rank, args);
