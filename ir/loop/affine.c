@@ -39,8 +39,7 @@ bool coef_divide(DimContext *dims, Coef a, Coef b, Coef *result) {
     return true;
 }
 
-/* ---- sums
- * ---------------------------------------------------------------------------------------- */
+/* ---- sums ------------------------------------------------------------------------------------ */
 
 static void remove_term(Affine *sum, int at) {
     for (int i = at + 1; i < sum->nterms; i++) sum->terms[i - 1] = sum->terms[i];
@@ -154,8 +153,7 @@ bool affine_sub(DimContext *dims, const Affine *x, const Affine *y, Affine *resu
     return affine_add_scaled(dims, result, y, coef_int(-1));
 }
 
-/* ---- back to expressions
- * --------------------------------------------------------------------------- */
+/* ---- back to expressions --------------------------------------------------------------------- */
 
 static LX coef_expr(LBuilder *b, Coef c) {
     return c.d ? lx_dim(b, c.d) : lx_int(b, c.n);

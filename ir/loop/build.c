@@ -93,8 +93,7 @@ void lprogram_call(LProgram *program, LKernel *kernel, LTensor *const *args, con
     vec_push(arena, &program->calls, call);
 }
 
-/* ---- buffers
- * ------------------------------------------------------------------------------------- */
+/* ---- buffers --------------------------------------------------------------------------------- */
 
 static bool buffer_name_taken(const LKernel *kernel, const char *name) {
     for (size_t i = 0; i < kernel->buffers.len; i++)
@@ -143,8 +142,7 @@ LBuffer *lb_declare(LBuilder *b, const char *name, LSpace space, LType elem, int
     return buffer;
 }
 
-/* ---- statements
- * ---------------------------------------------------------------------------------- */
+/* ---- statements ------------------------------------------------------------------------------ */
 
 LStmt *lb_statement(LBuilder *b, LStmtKind kind) {
     LStmt *s = arena_new(b->arena, LStmt);
@@ -238,8 +236,7 @@ void lb_copy(LBuilder *b, const LBuffer *to, LX const *to_index, const LBuffer *
     s->count = count;
 }
 
-/* ---- nesting
- * ------------------------------------------------------------------------------------- */
+/* ---- nesting --------------------------------------------------------------------------------- */
 
 static Dim dim_of(DimContext *dims, LX x) {
     if (x->kind == LX_INT) return dim_int(dims, x->i);

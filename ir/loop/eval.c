@@ -80,8 +80,7 @@ LFault lkernel_eval(const LKernel *kernel, DimContext *dims, LMemory *params,
     return m.fault;
 }
 
-/* ---- tasks
- * ----------------------------------------------------------------------------------------- */
+/* ---- tasks ----------------------------------------------------------------------------------- */
 
 typedef struct Tasks {
     EvalMachine m;
@@ -176,8 +175,7 @@ LFault ltasks_eval(LKernel *const *kernels, size_t count, DimContext *dims, LMem
     return s.m.fault;
 }
 
-/* ---- programs
- * -------------------------------------------------------------------------------------- */
+/* ---- programs -------------------------------------------------------------------------------- */
 
 typedef struct Run {
     const LProgram *program;

@@ -76,8 +76,7 @@ static void name_var(Compiler *c, const LVar *var, int32_t reg) {
     c->vars[var->id] = reg;
 }
 
-/* ---- buffers
- * ------------------------------------------------------------------------------------- */
+/* ---- buffers --------------------------------------------------------------------------------- */
 
 static int slot_of(const Compiler *c, const LBuffer *buffer) {
     const void *p = memo_get(&c->slots, buffer);
@@ -110,8 +109,7 @@ static void add_buffer(Compiler *c, const LBuffer *buffer) {
     memo_set(&c->slots, buffer, (const void *)(intptr_t)c->out->buffers.len);
 }
 
-/* ---- expressions
- * ----------------------------------------------------------------------------------- */
+/* ---- expressions ----------------------------------------------------------------------------- */
 
 static int32_t compile(Compiler *c, LX x);
 
@@ -241,8 +239,7 @@ static int32_t compile(Compiler *c, LX x) {
     return r;
 }
 
-/* ---- statements
- * ------------------------------------------------------------------------------------- */
+/* ---- statements ------------------------------------------------------------------------------ */
 
 static void compile_block(Compiler *c, const LBlock *block);
 
@@ -432,8 +429,7 @@ static void compile_block(Compiler *c, const LBlock *block) {
     c->top = top;
 }
 
-/* ---- constants to their place
- * ------------------------------------------------------------------------ */
+/* ---- constants to their place ---------------------------------------------------------------- */
 
 static void relocate(const Compiler *c, int32_t *reg) {
     if (*reg < 0 && *reg != REG_NONE) *reg = c->most - 1 - *reg;

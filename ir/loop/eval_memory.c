@@ -4,8 +4,7 @@
 
 #include <string.h>
 
-/* ---- faults
- * --------------------------------------------------------------------------------------- */
+/* ---- faults ---------------------------------------------------------------------------------- */
 
 static void print_loops(const EvalThread *t, int scope, StrBuf *out) {
     if (scope < 0) return;
@@ -48,8 +47,7 @@ static const char *element_text(EvalMachine *m, const EvalThread *t, const EvalA
     return text;
 }
 
-/* ---- storage
- * -------------------------------------------------------------------------------------- */
+/* ---- storage --------------------------------------------------------------------------------- */
 
 EvalStore *leval_store_new(EvalMachine *m, const EvalBuffer *def, void *data, uint8_t *written) {
     EvalStore *s = arena_new(m->arena, EvalStore);
@@ -79,8 +77,7 @@ void leval_store_reset(EvalStore *s) {
     if (s->tag) memset(s->tag, 0, (size_t)s->def->elements * sizeof *s->tag);
 }
 
-/* ---- one element
- * ---------------------------------------------------------------------------------- */
+/* ---- one element ----------------------------------------------------------------------------- */
 
 /* Position of a lane's element; *logical is that without folding. */
 static bool locate(EvalMachine *m, EvalThread *t, const EvalAccess *a, const EvalBuffer *def,
@@ -151,8 +148,7 @@ static bool is_current(EvalMachine *m, EvalThread *t, const EvalStore *s, const 
                        s->tag[at] ? "another index took its place" : "it was never written");
 }
 
-/* ---- loads and stores
- * ------------------------------------------------------------------------------ */
+/* ---- loads and stores ------------------------------------------------------------------------ */
 
 static bool load_lane(EvalMachine *m, EvalThread *t, EvalStore *s, const EvalAccess *a, int lane,
                       Scalar *to, const Scalar *mask, const Scalar *passthrough) {
@@ -255,8 +251,7 @@ bool leval_store(EvalMachine *m, EvalThread *t, const EvalInsn *in) {
     return true;
 }
 
-/* ---- tiles
- * ---------------------------------------------------------------------------------------- */
+/* ---- tiles ----------------------------------------------------------------------------------- */
 
 /* Position of the first element of a row; rows are `stride` elements apart in the buffer as it lies
  * in memory. */
@@ -301,8 +296,7 @@ bool leval_tile_store(EvalMachine *m, EvalThread *t, const EvalInsn *in) {
     return true;
 }
 
-/* ---- asynchronous copies
- * --------------------------------------------------------------------------- */
+/* ---- asynchronous copies --------------------------------------------------------------------- */
 
 static bool copy_range(EvalMachine *m, EvalThread *t, const EvalAccess *a, int64_t count,
                        int64_t *first) {
@@ -352,8 +346,7 @@ bool leval_wait(EvalMachine *m, EvalThread *t) {
     return true;
 }
 
-/* ---- channels
- * --------------------------------------------------------------------------------------- */
+/* ---- channels -------------------------------------------------------------------------------- */
 
 static bool wait_for(EvalThread *t) {
     t->state = EVAL_WAITS_FIFO;

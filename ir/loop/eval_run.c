@@ -18,8 +18,7 @@ EvalThread *leval_thread_new(Arena *arena, const EvalCode *code) {
     return t;
 }
 
-/* ---- statements
- * ----------------------------------------------------------------------------------- */
+/* ---- statements ------------------------------------------------------------------------------ */
 
 static void declare(EvalMachine *m, EvalThread *t, int slot) {
     const EvalBuffer *def = &t->code->buffers.data[slot];
@@ -74,8 +73,7 @@ static void next_iteration(EvalMachine *m, EvalThread *t, const EvalInsn *in) {
     t->pc++;
 }
 
-/* ---- work-groups
- * ---------------------------------------------------------------------------------- */
+/* ---- work-groups ----------------------------------------------------------------------------- */
 
 static EvalThread **make_items(EvalMachine *m, EvalThread *t, const EvalGroup *g, int64_t count) {
     size_t buffers = t->code->buffers.len;
@@ -145,8 +143,7 @@ static bool run_group(EvalMachine *m, EvalThread *t, const EvalInsn *in) {
     return sound;
 }
 
-/* ---- the machine
- * ----------------------------------------------------------------------------------- */
+/* ---- the machine ----------------------------------------------------------------------------- */
 
 #define EACH_LANE(statement)                                                                       \
     for (int i = 0; i < in->lanes; i++) statement;                                                 \

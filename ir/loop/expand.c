@@ -6,8 +6,7 @@
 #include "ir/loop/build.h"
 #include "ir/loop/rewrite.h"
 
-/* ---- buffers
- * --------------------------------------------------------------------------------------- */
+/* ---- buffers --------------------------------------------------------------------------------- */
 
 const Renamed *expand_renamed(const Expand *e, const LBuffer *buffer) {
     const Renamed *r = memo_get(&e->buffers, buffer);
@@ -21,8 +20,7 @@ void expand_rename(Expand *e, const LBuffer *from, const LBuffer *to, bool widen
     memo_set(&e->buffers, from, r);
 }
 
-/* ---- expressions
- * ----------------------------------------------------------------------------------- */
+/* ---- expressions ----------------------------------------------------------------------------- */
 
 /* What would be a fault must not happen in lanes that are off: their divisor is 1, their shift 0.
  */
@@ -69,8 +67,7 @@ LX expand_and(Expand *e, LX a, LX b) {
     return b ? lx_binary(&e->b, LB_AND, a, b) : a;
 }
 
-/* ---- statements
- * ------------------------------------------------------------------------------------ */
+/* ---- statements ------------------------------------------------------------------------------ */
 
 /* A value that is the same in all lanes stays a scalar, and an index a sum that later accesses can
  * see through. */

@@ -17,8 +17,7 @@ void ltype_print(LType type, StrBuf *out) {
         str_printf(out, "%sx%d", dtype_name(type.dtype), type.lanes);
 }
 
-/* ---- nodes
- * --------------------------------------------------------------------------------------- */
+/* ---- nodes ----------------------------------------------------------------------------------- */
 
 LExpr *lx_new(LBuilder *b, LExprKind kind, LType type, int nargs, LX const *args) {
     LExpr *x = arena_new(b->arena, LExpr);
@@ -85,8 +84,7 @@ int lx_compare(LX x, LX y) {
     return lx_compare(x->passthrough, y->passthrough);
 }
 
-/* ---- leaves
- * ---------------------------------------------------------------------------------------- */
+/* ---- leaves ---------------------------------------------------------------------------------- */
 
 LX lx_int(LBuilder *b, int64_t value) {
     return lx_const_int(b, ltype(DT_i64, 1), value);
@@ -139,8 +137,7 @@ bool lx_is_consecutive(LX x, LX *base) {
     return true;
 }
 
-/* ---- lanes
- * ----------------------------------------------------------------------------------------- */
+/* ---- lanes ----------------------------------------------------------------------------------- */
 
 LX lx_broadcast(LBuilder *b, LX x, int lanes) {
     if (x->type.lanes == lanes && x->type.rows == 0) return x;
@@ -229,8 +226,7 @@ LX lx_fifo_read(LBuilder *b, const LBuffer *fifo) {
     return r;
 }
 
-/* ---- loads
- * ----------------------------------------------------------------------------------------- */
+/* ---- loads ----------------------------------------------------------------------------------- */
 
 LX lx_load(LBuilder *b, const LBuffer *buffer, LX const *index) {
     return lx_load_masked(b, buffer, index, 0, 0);
@@ -259,8 +255,8 @@ LX lx_load_masked(LBuilder *b, const LBuffer *buffer, LX const *index, LX mask, 
     LType type = buffer->elem;
     if (lanes > 1) type.lanes = lanes;
     if (lanes == 1 && mask && mask->type.lanes > 1 && type.lanes == 1) {
-        /* One element for many lanes, of which some may be off: an access of equal indices. The only
-         * element of a buffer without axes is always there. */
+        /* One element for many lanes, of which some may be off: an access of equal indices. The
+         * only element of a buffer without axes is always there. */
         if (buffer->rank == 0) return lx_select(b, mask, lx_load(b, buffer, index), passthrough);
         type.lanes = mask->type.lanes;
         args[buffer->rank - 1] = lx_broadcast(b, args[buffer->rank - 1], type.lanes);

@@ -51,8 +51,7 @@ LX math_abs_with_sign(const Math *m, LX magnitude, LX sign) {
     return lx_bitcast(m->b, m->type.dtype, lx_binary(m->b, LB_OR, value, s));
 }
 
-/* ---- exp
- * ------------------------------------------------------------------------------------------- */
+/* ---- exp ------------------------------------------------------------------------------------- */
 
 /* (e**r - 1 - r) / r**2 on [-0.35, 0.35]; relative error of e**r below 1e-8 and 2e-19. */
 static const double exp_f32[] = {0.5, 0.166665734, 0.0416665502, 0.00836376702, 0.00139269181};
@@ -102,8 +101,7 @@ LX math_exp(const Math *m, LX hi, LX lo) {
     return name(m, "exp", lx_mul(b, lx_mul(b, p, power_of_two(m, half)), power_of_two(m, rest)));
 }
 
-/* ---- log
- * ------------------------------------------------------------------------------------------- */
+/* ---- log ------------------------------------------------------------------------------------- */
 
 /* (log(1 + f) - f + f**2/2) / f**3 on [sqrt(1/2) - 1, sqrt(2) - 1]. */
 static const double log_f32[] = {
@@ -175,8 +173,7 @@ static LX math_log(const Math *m, LX x) {
     return name(m, "log", lx_select(b, valid, r, both(m, NAN)));
 }
 
-/* ---- pow
- * ------------------------------------------------------------------------------------------- */
+/* ---- pow ------------------------------------------------------------------------------------- */
 
 /* (log((1 + s)/(1 - s))/s - 2 - 2/3 z) / z**2 with z = s**2 up to 0.0295. */
 static const double pow_f32[] = {0.400000151, 0.285622192, 0.230490028};
@@ -285,8 +282,7 @@ static LX math_pow(const Math *m, LX x, LX y) {
     return name(m, "pow", lx_select(b, is_one, one, r));
 }
 
-/* ---- by type
- * ---------------------------------------------------------------------------------------- */
+/* ---- by type --------------------------------------------------------------------------------- */
 
 LX math_by_type(LBuilder *b, LX x, LX y, LX (*formula)(const Math *m, LX x, LX y)) {
     DType dtype = x->type.dtype;

@@ -5,8 +5,7 @@ static LX both(const Math *m, double value) {
     return math_const(m, value, value);
 }
 
-/* ---- tanh
- * ------------------------------------------------------------------------------------------ */
+/* ---- tanh ------------------------------------------------------------------------------------ */
 
 /* (tanh(x)/x - 1) / z with z = x**2, |x| <= 0.625. */
 static const double tanh_f32[] = {-0.333333289, 0.133327697, -0.0538509096, 0.020997179,
@@ -39,8 +38,7 @@ LX lm_tanh(LBuilder *b, LX x) {
     return math_by_type(b, x, 0, tanh_formula);
 }
 
-/* ---- sigmoid
- * --------------------------------------------------------------------------------------- */
+/* ---- sigmoid --------------------------------------------------------------------------------- */
 
 /* With t = e**-|x| neither branch overflows, and a denormal result of the left one is not lost. */
 static LX sigmoid_formula(const Math *m, LX x, LX y) {
@@ -56,8 +54,7 @@ LX lm_sigmoid(LBuilder *b, LX x) {
     return math_by_type(b, x, 0, sigmoid_formula);
 }
 
-/* ---- erf
- * ------------------------------------------------------------------------------------------- */
+/* ---- erf ------------------------------------------------------------------------------------- */
 
 /* erf(x)/x - 1 in z = x**2, for |x| < 0.9 (f32) and < 1 (f64). */
 static const double near_f32[] = {0.128379155,   -0.376125288,  0.112821941,

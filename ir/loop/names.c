@@ -70,8 +70,7 @@ int lname_find(const char *const *names, int count, const char *name, size_t len
     return -1;
 }
 
-/* ---- visible names
- * --------------------------------------------------------------------------------- */
+/* ---- visible names --------------------------------------------------------------------------- */
 
 typedef struct Entry {
     const char *name;

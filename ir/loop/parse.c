@@ -7,8 +7,7 @@
 
 static void parse_block(Parser *p);
 
-/* ---- buffers
- * --------------------------------------------------------------------------------------- */
+/* ---- buffers --------------------------------------------------------------------------------- */
 
 static bool parse_buffer_fact(Parser *p, LBuffer *buffer) {
     if (parse_accept_word(p, "noalias")) {
@@ -61,8 +60,7 @@ static LBuffer *parse_buffer(Parser *p, bool is_param) {
     return p->failed ? 0 : buffer;
 }
 
-/* ---- statements
- * ------------------------------------------------------------------------------------ */
+/* ---- statements ------------------------------------------------------------------------------ */
 
 static void parse_let(Parser *p) {
     const char *name = parse_name(p);
@@ -239,8 +237,7 @@ static void parse_block(Parser *p) {
     p->depth--;
 }
 
-/* ---- kernels
- * --------------------------------------------------------------------------------------- */
+/* ---- kernels --------------------------------------------------------------------------------- */
 
 static void parse_kernel_facts(Parser *p, LKernel *k) {
     for (;;) {
@@ -282,8 +279,7 @@ static void parse_kernel(Parser *p) {
     if (!p->failed) vec_push(p->b.arena, &program->kernels, k);
 }
 
-/* ---- programs
- * -------------------------------------------------------------------------------------- */
+/* ---- programs -------------------------------------------------------------------------------- */
 
 static void parse_symbols(Parser *p) {
     do dim_symbol(p->b.program->module->dims, parse_name(p));

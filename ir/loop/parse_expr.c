@@ -22,8 +22,7 @@ static LX make(Parser *p, LExprKind kind, LType type, int nargs, LX const *args)
     return lx_new(&p->b, kind, type, nargs, args);
 }
 
-/* ---- constants
- * --------------------------------------------------------------------------------------- */
+/* ---- constants ------------------------------------------------------------------------------- */
 
 static LX int_literal(Parser *p, LType type, int64_t value) {
     if (value < dtype_min(type.dtype) || value > dtype_max(type.dtype)) {
@@ -97,8 +96,7 @@ static LX number(Parser *p) {
     return lx_int(&p->b, parse_int(p, INT64_MIN, INT64_MAX));
 }
 
-/* ---- calls
- * ------------------------------------------------------------------------------------------- */
+/* ---- calls ----------------------------------------------------------------------------------- */
 
 static void parse_args(Parser *p, LX *args, int count) {
     for (int i = 0; i < count; i++) {
@@ -269,8 +267,7 @@ static LX parse_cast(Parser *p, int op) {
     return x;
 }
 
-/* ---- names
- * ------------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 const LBuffer *parse_buffer_name(Parser *p) {
     const char *name = parse_name(p);
@@ -349,8 +346,7 @@ static LX parse_primary(Parser *p) {
     return parse_variable(p, word, n);
 }
 
-/* ---- operators
- * ----------------------------------------------------------------------------------------- */
+/* ---- operators ------------------------------------------------------------------------------- */
 
 /* The longest operator of that precedence that is next, or -1. */
 static int next_operator(Parser *p, int precedence) {

@@ -73,8 +73,7 @@ static void print_access(Printer *p, const LBuffer *buffer, LX const *index, LX 
     str_putc(p->out, ']');
 }
 
-/* ---- expressions
- * ----------------------------------------------------------------------------------- */
+/* ---- expressions ----------------------------------------------------------------------------- */
 
 static void print_int(Printer *p, LX x) {
     bool plain = x->type.lanes == 1 && (x->type.dtype == DT_i64 || x->type.dtype == DT_bool);
@@ -208,8 +207,7 @@ static void print_expr(Printer *p, LX x, int precedence) {
     }
 }
 
-/* ---- statements
- * ------------------------------------------------------------------------------------ */
+/* ---- statements ------------------------------------------------------------------------------ */
 
 static void print_buffer(Printer *p, const LBuffer *buffer) {
     StrBuf *out = p->out;
@@ -350,8 +348,7 @@ static void print_stmt(Printer *p, const LStmt *s) {
     str_putc(p->out, '\n');
 }
 
-/* ---- kernels and programs
- * ---------------------------------------------------------------------------- */
+/* ---- kernels and programs -------------------------------------------------------------------- */
 
 static void mark_symbols(Printer *p, Dim dim) {
     for (int i = 0; i < dim->nterms; i++)

@@ -41,7 +41,7 @@ bool scalar_same(DType type, Scalar x, Scalar y) {
     return (isnan(a) && isnan(b)) || (a == b && signbit(a) == signbit(b));
 }
 
-/* ---- unary --------------------------------------------------------------------------------- */
+/* ---- unary ----------------------------------------------------------------------------------- */
 
 static double unary_f64(LUnary op, double x) {
     switch (op) {
@@ -75,7 +75,7 @@ Scalar scalar_unary(LUnary op, DType type, Scalar x) {
     }
 }
 
-/* ---- binary -------------------------------------------------------------------------------- */
+/* ---- binary ---------------------------------------------------------------------------------- */
 
 #define COMPARE(op, x, y)                                                                          \
     ((op) == LB_EQ   ? (x) == (y)                                                                  \
@@ -190,7 +190,7 @@ Scalar scalar_fma(DType type, Scalar x, Scalar y, Scalar z) {
     return (Scalar){.i = scalar_wrap(type, (int64_t)r)};
 }
 
-/* ---- casts --------------------------------------------------------------------------------- */
+/* ---- casts ----------------------------------------------------------------------------------- */
 
 static int64_t float_to_int(DType to, double x) {
     if (isnan(x)) return 0;

@@ -83,8 +83,7 @@ bool vector_loop_fits(const LStmt *loop, uint32_t var_count) {
     return fits;
 }
 
-/* ---- running twice
- * ---------------------------------------------------------------------------------- */
+/* ---- running twice --------------------------------------------------------------------------- */
 
 typedef struct Reads {
     const LBuffer *stored;

@@ -6,8 +6,7 @@
 
 #include <string.h>
 
-/* ---- chunks and tails
- * -------------------------------------------------------------------------------- */
+/* ---- chunks and tails ------------------------------------------------------------------------ */
 
 static void chunk(Expand *e, const LStmt *s, LX base, LX mask) {
     e->lanes = s->width;
@@ -119,8 +118,7 @@ void expand_vector(Expand *e, const LStmt *s) {
         scalar_rest(e, s, after, rest);
 }
 
-/* ---- inside
- * ---------------------------------------------------------------------------------------- */
+/* ---- inside ---------------------------------------------------------------------------------- */
 
 static LBuffer *copy_buffer(Expand *e, const LBuffer *from, LType elem) {
     LBuffer *to = lb_new_buffer(&e->b, from->name, from->space, elem, from->rank);

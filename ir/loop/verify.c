@@ -49,8 +49,7 @@ static void define(Verifier *v, const LVar *var) {
     v->visible[var->id] = true;
 }
 
-/* ---- buffers
- * --------------------------------------------------------------------------------------- */
+/* ---- buffers --------------------------------------------------------------------------------- */
 
 static void enter_buffer(Verifier *v, const LBuffer *buffer) {
     for (size_t i = 0; i < v->buffers.len; i++)
@@ -95,8 +94,7 @@ static void check_declare(Verifier *v, const LBuffer *buffer) {
             verify_error(v, "buffer %s: declared buffers have constant sizes", buffer->name);
 }
 
-/* ---- loops
- * ----------------------------------------------------------------------------------------- */
+/* ---- loops ----------------------------------------------------------------------------------- */
 
 static void check_block(Verifier *v, const LBlock *block);
 
@@ -166,8 +164,7 @@ static void check_for(Verifier *v, const LStmt *s) {
     memcpy(v->item_axes, item, sizeof item);
 }
 
-/* ---- statements
- * ------------------------------------------------------------------------------------ */
+/* ---- statements ------------------------------------------------------------------------------ */
 
 static void check_let(Verifier *v, const LStmt *s) {
     v->whole_let = true;
@@ -267,8 +264,7 @@ bool lkernel_verify(const LKernel *kernel, DimContext *dims, Diag *diag) {
     return v.sound;
 }
 
-/* ---- programs
- * -------------------------------------------------------------------------------------- */
+/* ---- programs -------------------------------------------------------------------------------- */
 
 static bool check_call(const LProgram *p, const LCall *call, Diag *diag) {
     DimContext *dims = p->module->dims;

@@ -26,8 +26,7 @@ static LX loop_var(Fixture *f, const char *name, int64_t begin, int64_t extent) 
     return lb_loop_var(&f->b, s);
 }
 
-/* ---- forms
- * ------------------------------------------------------------------------------------------ */
+/* ---- forms ----------------------------------------------------------------------------------- */
 
 static LX scaled_sum(LBuilder *b, LX x, int64_t factor, LX y) {
     return lx_add(b, lx_muli(b, x, factor), y);
@@ -137,8 +136,7 @@ Test(loop_build, equal_kernels_are_shared_and_names_are_unique) {
     arena_destroy(f.arena);
 }
 
-/* ---- property: simplified expressions have the values of the plain ones
- * ------------------------------- */
+/* ---- property: simplified expressions have the values of the plain ones ---------------------- */
 
 typedef struct Plain {
     int kind; /* 0: variable, 1: constant, 2: lane number, 3: binary */

@@ -12,8 +12,7 @@ static LKernel *read_kernel(Fixture *f, const char *text) {
     return p->kernels.data[0];
 }
 
-/* ---- faults
- * ------------------------------------------------------------------------------------------- */
+/* ---- faults ---------------------------------------------------------------------------------- */
 
 /* Three arrays of 64: x (f32, read), n (i64: 0, 1, 2 ...), y (f32, written only by the kernel). */
 #define KERNEL(body)                                                                               \
@@ -192,8 +191,7 @@ Test(loop_eval, arithmetic_and_limits) {
     CHECK(examples);
 }
 
-/* ---- channels
- * ----------------------------------------------------------------------------------------- */
+/* ---- channels -------------------------------------------------------------------------------- */
 
 #define PRODUCER                                                                                   \
     "kernel producer(x: global f32[16] read, c: fifo f32[] write depth 2, d: fifo f32[] write "    \
@@ -222,7 +220,7 @@ Test(loop_eval, tasks_meet_at_channels) {
     const char *together =
         PRODUCER "pipeline i in 0..16 interval 1 { fifo_write c = x[i] * 2.0 fifo_write d = x[i] } "
                  "}\n" CONSUMER "pipeline i in 0..16 interval 1 { let a = fifo_read(c) let b = "
-                                "fifo_read(d) y[i] = a + b } }\n";
+                 "fifo_read(d) y[i] = a + b } }\n";
     cr_assert_eq(run_tasks(together, 0), LFAULT_NONE);
     /* The consumer wants d two elements later than it comes: what depth 2 just holds, and 3 does
      * not. */

@@ -21,8 +21,7 @@ static int small(int i) {
     return i * 37 % 19 - 9;
 }
 
-/* ---- matrix tiles
- * -------------------------------------------------------------------------------------- */
+/* ---- matrix tiles ---------------------------------------------------------------------------- */
 
 /* 32x32 result in 2x2 tiles; B interleaved by q. */
 #define TILE_LOOP(type, acc, q, k, zero)                                                           \
@@ -107,8 +106,7 @@ Test(loop_machines, dot_products) {
     finish(&f);
 }
 
-/* ---- work-groups
- * ----------------------------------------------------------------------------------------- */
+/* ---- work-groups ----------------------------------------------------------------------------- */
 
 Test(loop_machines, transpose_through_local_memory) {
     static float x[24 * 16], y[16 * 24];
@@ -160,8 +158,7 @@ Test(loop_machines, product_in_tiles_of_local_memory) {
     finish(&f);
 }
 
-/* ---- line buffers
- * ------------------------------------------------------------------------------------------ */
+/* ---- line buffers ---------------------------------------------------------------------------- */
 
 Test(loop_machines, a_sliding_window_keeps_three_lines) {
     enum { H = 12, W = 9 };
@@ -182,8 +179,7 @@ Test(loop_machines, a_sliding_window_keeps_three_lines) {
     finish(&f);
 }
 
-/* ---- narrow types
- * ------------------------------------------------------------------------------------------- */
+/* ---- narrow types ---------------------------------------------------------------------------- */
 
 Test(loop_machines, saturating_and_rounding) {
     static float x[8] = {0.5f, 1.5f, -2.5f, 127.5f, -1e9f, 3e9f, NAN, -0.4f};

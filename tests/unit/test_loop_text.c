@@ -189,8 +189,7 @@ Test(loop_text, transcendentals_read_back) {
     finish(&f);
 }
 
-/* ---- faults
- * ------------------------------------------------------------------------------------------ */
+/* ---- faults ---------------------------------------------------------------------------------- */
 
 static void check_fault(const char *text, const char *message) {
     Fixture f = start();
