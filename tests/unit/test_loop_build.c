@@ -139,19 +139,20 @@ Test(loop_build, equal_kernels_are_shared_and_names_are_unique) {
 /* ---- property: simplified expressions have the values of the plain ones ---------------------- */
 
 typedef struct Plain {
-    int kind; /* 0: variable, 1: constant, 2: lane number, 3: binary */
+    int kind; /* 0: variable, 1: constant, 2: lane number, 3: binary, 4: the symbol */
     int var;
     int64_t value;
     LBinary op;
     int a, b;
 } Plain;
 
-enum { VARS = 4, NODES = 14, LANES = 8 };
+/* Leaves: VARS variables (the last runs up to the symbol), 3 constants, the lane, the symbol. */
+enum { VARS = 4, NODES = 15, LANES = 8 };
 
 typedef struct Case {
     Plain nodes[NODES];
     int count;
-    int64_t lo[VARS], extent[VARS], values[VARS];
+    int64_t lo[VARS], extent[VARS], values[VARS], symbol;
     LX vars[VARS];
 } Case;
 
@@ -181,14 +182,16 @@ static void make_case(Case *c, uint64_t *state) {
             *p = (Plain){.kind = 1, .value = constants[pick(state, 0, 11)]};
         } else if (i == VARS + 3) {
             *p = (Plain){.kind = 2};
+        } else if (i == VARS + 4) {
+            *p = (Plain){.kind = 4};
         } else {
             *p = (Plain){.kind = 3, .op = ops[pick(state, 0, 7)]};
             p->a = (int)pick(state, 0, i - 1);
             p->b = (int)pick(state, 0, i - 1);
             bool divides = p->op == LB_FLOORDIV || p->op == LB_MOD;
             if (divides || (p->op == LB_MUL && pick(state, 0, 3)))
-                p->b = VARS + (int)pick(state, 0, 2);
-            if (divides && c->nodes[p->b].value <= 0) c->nodes[p->b].value = 4;
+                p->b = pick(state, 0, 3) ? VARS + (int)pick(state, 0, 2) : VARS + 4;
+            if (divides && p->b < VARS + 3 && c->nodes[p->b].value <= 0) c->nodes[p->b].value = 4;
         }
     }
 }
@@ -199,6 +202,7 @@ static int64_t plain_value(const Case *c, int at, int lane) {
     if (p->kind == 0) return c->values[p->var];
     if (p->kind == 1) return p->value;
     if (p->kind == 2) return lane;
+    if (p->kind == 4) return c->symbol;
     Scalar x = {.i = plain_value(c, p->a, lane)}, y = {.i = plain_value(c, p->b, lane)};
     cr_assert(scalar_binary(p->op, DT_i64, x, y, &r));
     return r.i;
@@ -210,6 +214,7 @@ static LX built(Fixture *f, const Case *c, int at, int lanes) {
     if (p->kind == 1) return lx_int(&f->b, p->value);
     if (p->kind == 2)
         return lanes > 1 ? lx_ramp(&f->b, lx_int(&f->b, 0), 1, lanes) : lx_int(&f->b, 0);
+    if (p->kind == 4) return lx_dim(&f->b, dim_symbol(f->module->dims, "N"));
     return lx_binary(&f->b, p->op, built(f, c, p->a, lanes), built(f, c, p->b, lanes));
 }
 
@@ -217,6 +222,11 @@ static int64_t value_of(const Case *c, LX x, int lane) {
     Scalar r;
     switch (x->kind) {
     case LX_INT: return x->i;
+    case LX_DIM: {
+        int64_t value;
+        cr_assert(dim_eval(x->dim, &c->symbol, &value));
+        return value;
+    }
     case LX_VAR:
         for (int i = 0; i < VARS; i++)
             if (c->vars[i]->var == x->var) return c->values[i];
@@ -240,6 +250,8 @@ static void check_case(Fixture *f, Case *c, uint64_t *state, int lanes) {
     int64_t lo, hi;
     lx_range(x, &lo, &hi);
     for (int trial = 0; trial < 12; trial++) {
+        c->symbol = pick(state, 1, 6);
+        c->extent[VARS - 1] = c->symbol;
         for (int i = 0; i < VARS; i++)
             c->values[i] = c->lo[i] + (trial == 0   ? 0
                                        : trial == 1 ? c->extent[i] - 1
@@ -262,7 +274,11 @@ static void check_random(uint64_t seed, int lanes) {
             Case c;
             f.b.block = &f.b.kernel->body;
             make_case(&c, &state);
-            for (int i = 0; i < VARS; i++) c.vars[i] = loop_var(&f, "i", c.lo[i], c.extent[i]);
+            for (int i = 0; i < VARS - 1; i++) c.vars[i] = loop_var(&f, "i", c.lo[i], c.extent[i]);
+            c.lo[VARS - 1] = 0;
+            LX n = lx_dim(&f.b, dim_symbol(f.module->dims, "N"));
+            LStmt *to_n = lb_for(&f.b, LOOP_SERIAL, "j", lx_int(&f.b, 0), n);
+            c.vars[VARS - 1] = lb_loop_var(&f.b, to_n);
             check_case(&f, &c, &state, lanes);
         }
         arena_destroy(f.arena);
