@@ -69,11 +69,19 @@ static bool fits_blocks(const Chooser *c, const TensorType *type) {
            fixed(type->dims[1], &channels) && channels % c->lanes == 0;
 }
 
+/* One filter a channel: whole blocks of channels are computed alike. */
+static bool is_depthwise(const Node *conv) {
+    const TensorType *weight = &conv->operands[1]->type;
+    return conv->op == OP_conv2d && dim_is(weight->dims[0], node_int(conv, "groups")) &&
+           dim_is(weight->dims[1], 1);
+}
+
 /* Each group's filters are whole blocks. */
 static bool filters_fit(const Chooser *c, const Node *conv) {
     int64_t filters;
-    return conv->op == OP_conv2d && fixed(conv->operands[1]->type.dims[0], &filters) &&
-           filters % (node_int(conv, "groups") * c->lanes) == 0;
+    if (conv->op != OP_conv2d || !fixed(conv->operands[1]->type.dims[0], &filters)) return false;
+    int64_t groups = is_depthwise(conv) ? 1 : node_int(conv, "groups");
+    return filters % (groups * c->lanes) == 0;
 }
 
 /* Whether the node reads a blocked value with as many channels as it yields. */
@@ -92,7 +100,8 @@ static bool wants_blocks(const Chooser *c, const Node *node, const Kind *kind) {
     for (int i = 0; i < c->graph->noutputs; i++) {
         if (c->graph->outputs[i] == node->results[0]) return false;
     }
-    if (kind->contraction) return filters_fit(c, kind->contraction);
+    if (kind->contraction && !filters_fit(c, kind->contraction)) return false;
+    if (kind->contraction && !is_depthwise(kind->contraction)) return true;
     return is_fed(c, node);
 }
 
@@ -239,13 +248,24 @@ static void apply(Chooser *c, Node *node, bool yields_blocks) {
     if (yields_blocks) yield_layout(node, c->blocked);
 }
 
+/* Whether activations have layouts already: then someone has chosen. */
+static bool is_chosen(const Graph *graph, ConstantMarks constant) {
+    graph_each(graph, node) {
+        for (int i = 0; i < node->nresults; i++) {
+            const Value *value = node->results[i];
+            if (value->type.layout && !is_constant(constant, value)) return true;
+        }
+    }
+    return false;
+}
+
 bool pass_choose_layouts(PassContext *context, Graph *graph) {
     Chooser c = {.context = context, .graph = graph};
     c.lanes = target_lanes(context->target, 32);
-    if (c.lanes < 2) return false;
+    c.constant = constant_marks(graph, context->scratch);
+    if (c.lanes < 2 || is_chosen(graph, c.constant)) return false;
     Layout blocked = layout_blocked(4, 1, c.lanes);
     c.blocked = module_layout(context->module, &blocked);
-    c.constant = constant_marks(graph, context->scratch);
     c.wanted = arena_array(context->scratch, bool, context->module->value_count);
     graph_each(graph, node) {
         if (!is_constant(c.constant, node->results[0])) decide(&c, node);

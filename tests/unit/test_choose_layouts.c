@@ -95,13 +95,40 @@ Test(choose_layouts, channels_must_fill_blocks) {
 Test(choose_layouts, groups) {
     Net net = load_lanes("network t(x: f32[N, 8, 8, 8]) -> (y: f32[N, 8, 4, 4]) {\n"
                          "  a = conv2d(x, 8, kernel=3, groups=2)\n" /* 4 filters a group: fits */
-                         "  b = conv2d(a, 8, kernel=1, groups=8)\n" /* depthwise: does not */
+                         "  b = conv2d(a, 8, kernel=1, groups=4)\n" /* 2: does not */
                          "  y = conv2d(b, 8, kernel=3)\n}\n",
                          4);
     cr_expect(is_blocked(kernel_of(&net, OP_conv2d, 0)->results[0], 4));
     cr_expect_null(kernel_of(&net, OP_conv2d, 1)->results[0]->type.layout);
     expect_hidden(&net);
     net_expect_same(&net, 1e-5);
+    net_free(&net);
+}
+
+Test(choose_layouts, depthwise_follows_its_input) {
+    Net net = load_lanes("network t(x: f32[N, 8, 8, 8]) -> (y: f32[N, 8, 4, 4]) {\n"
+                         "  a = conv2d(x, 8, kernel=3, groups=8)\n" /* reads NCHW: yields it */
+                         "  b = conv2d(a, 8, kernel=1)\n"
+                         "  c = conv2d(b, 8, kernel=3, groups=8)\n"
+                         "  y = conv2d(c, 8, kernel=1)\n}\n",
+                         4);
+    cr_expect_null(kernel_of(&net, OP_conv2d, 0)->results[0]->type.layout);
+    cr_expect(is_blocked(kernel_of(&net, OP_conv2d, 2)->results[0], 4));
+    cr_expect_str_eq(layout_of(&net, kernel_of(&net, OP_conv2d, 2)->operands[1]),
+                     "f32[8, 1, 3, 3]{split(0,4) permute(0,2,3,4,1)}");
+    expect_hidden(&net);
+    net_expect_same(&net, 1e-5);
+    net_free(&net);
+}
+
+/* The pass leaves a graph alone that has layouts, its own among them. */
+Test(choose_layouts, is_done_once) {
+    Net net = load_lanes("network t(x: f32[N, 3, 8, 8]) -> (y: f32[N, 4, 4, 4]) {\n"
+                         "  a = conv2d(x, 4, kernel=3)\n  y = conv2d(a, 4, kernel=3)\n}\n",
+                         4);
+    const char *before = net_text(&net);
+    net_run(&net, "choose-layouts,fuse,choose-layouts");
+    cr_expect_str_eq(net_text(&net), before);
     net_free(&net);
 }
 
