@@ -229,6 +229,38 @@ Test(loop_text, faults_are_named) {
                 "fewer elements");
 }
 
+#define CHANNELS(body) "kernel k(c: fifo f32[] read, o: fifo f32[] write) {\n" body "\n}\n"
+
+Test(loop_text, channels_are_used_in_order_only) {
+    check_fault(CHANNELS("fifo_write o = fifo_read(c)"), "whole value of a let");
+    check_fault(CHANNELS("let a = fifo_read(c) + 1.0"), "whole value of a let");
+    check_fault(CHANNELS("let a = fifo_read(o)"), "may not be read");
+    check_fault(CHANNELS("fifo_write c = 1.0"), "no channel to write to");
+    check_fault(CHANNELS("let a = c[]"), "has no indices");
+    check_fault(CHANNELS("parallel i in 0..4 { let a = fifo_read(c) }"), "order of a channel");
+    check_fault(CHANNELS("vector i in 0..4 width 4 tail none { fifo_write o = 1.0 }"),
+                "order of channel");
+}
+
+/* The builder does not see scopes; the verifier does. */
+Test(loop_text, a_variable_outside_of_its_block_is_found) {
+    Fixture f = start();
+    LBuffer *y = param1(&f, "y", DT_f32, ACCESS_WRITE, 8);
+    LStmt *i = loop(&f, LOOP_SERIAL, "i", 4);
+    LX inner = lb_let(&f.b, "a", lx_cast(&f.b, CAST_VALUE, DT_f32, lb_loop_var(&f.b, i)));
+    put1(&f, y, num(&f, 0), inner);
+    lb_end(&f.b, i);
+    cr_assert(lkernel_verify(f.kernel, f.module->dims, f.diag), "%s", diag_text(f.diag));
+    LX escaped[2] = {inner, lx_cast(&f.b, CAST_VALUE, DT_f32, lb_loop_var(&f.b, i))};
+    for (int k = 0; k < 2; k++) {
+        put1(&f, y, num(&f, 1), escaped[k]);
+        cr_assert(!lkernel_verify(f.kernel, f.module->dims, f.diag));
+        cr_assert(strstr(diag_text(f.diag), "where it is not visible"), "%s", diag_text(f.diag));
+        f.kernel->body.stmts.len--;
+    }
+    finish(&f);
+}
+
 Test(loop_text, deep_nesting_is_refused) {
     StrBuf text = {0};
     str_append(&text, "kernel k(x: global f32[8] read) { let a = ");
