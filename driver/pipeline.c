@@ -35,7 +35,9 @@ bool compilation_optimize(Compilation *c) {
     Dumper dumper;
     PassInspector inspector;
     if (!dump_inspector(c, &dumper, &inspector)) return false;
-    if (!passes_run(&context, c->graph, passes, count, &inspector)) return fail(c, EXIT_INPUT);
+    if (!passes_run(&context, c->graph, passes, count, &inspector)) {
+        return fail(c, context.defect ? EXIT_DEFECT : EXIT_INPUT);
+    }
     return setup_report(c);
 }
 
