@@ -1,14 +1,21 @@
 /* Random parameters and test inputs: the same bits on every host, in any order of generation.
  *
  * Word i of a stream is SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number
- * generators, 2014) at counter i: z = key + (i + 1) * 0x9e3779b97f4a7c15 z = (z ^ z >> 30) *
- * 0xbf58476d1ce4e5b9;  z = (z ^ z >> 27) * 0x94d049bb133111eb;  word = z ^ z >> 31 with key =
- * hash_bytes(path, seed). From words come, by operations that IEEE 754 rounds exactly (no product
- * is followed by a sum, which a compiler could contract): symmetric t = (word >> 11) / 2^52 - 1,
- * uniform in [-1, 1)             element i uses word i normal    n = (sum of twelve 16-bit pieces -
- * 393210) / 65536          element i uses words 3i, 3i + 1, 3i + 2 The sum is one of integers, its
- * mean is 393210 and its deviation 65536 (to 1e-10): n is normal by the central limit theorem,
- * within [-6, 6]. */
+ * generators, 2014) at counter i:
+ *
+ *   z = key + (i + 1) * 0x9e3779b97f4a7c15      with key = hash_bytes(path, seed)
+ *   z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9
+ *   z = (z ^ z >> 27) * 0x94d049bb133111eb
+ *   word = z ^ z >> 31
+ *
+ * From words come, by operations that IEEE 754 rounds exactly (no product is followed by a sum,
+ * which a compiler could contract):
+ *
+ *   symmetric  t = (word >> 11) / 2^52 - 1, uniform in [-1, 1); element i uses word i
+ *   normal     n = (sum of twelve 16-bit pieces - 393210) / 65536; element i uses words 3i to 3i + 2
+ *
+ * The sum is one of integers, its mean is 393210 and its deviation 65536 (to 1e-10): n is normal by
+ * the central limit theorem, within [-6, 6]. */
 #include <math.h>
 #include <string.h>
 
@@ -85,6 +92,13 @@ static int64_t fan_in_of_use(const Node *node, int i, const Tensor *weight) {
     return 0;
 }
 
+static int64_t fan_in_of_shape(const Tensor *weight) {
+    if (weight->rank == 1) return weight->dims[0];
+    int64_t product = 1;
+    for (int i = 1; i < weight->rank; i++) product *= weight->dims[i];
+    return product;
+}
+
 static Param *find_param(const Generator *g, const char *path) {
     size_t low = 0, high = g->count;
     while (low < high) {
@@ -99,7 +113,8 @@ static Param *find_param(const Generator *g, const char *path) {
     return 0;
 }
 
-/* The first contraction that reads a parameter decides its fan-in. */
+/* The first contraction that reads a parameter decides its fan-in; where none does, because a pass put something between,
+ * it is taken to be in PyTorch's order, [out, in, ...]. */
 static void note_uses(const Generator *g, const Graph *graph) {
     graph_each(graph, node) {
         if (node->body) note_uses(g, node->body);
@@ -174,7 +189,7 @@ void params_random(Graph *graph, uint64_t seed) {
     note_uses(g, graph);
     for (size_t i = 0; i < g->count; i++) {
         Param *p = &g->params[i];
-        if (p->fan_in == 0 && p->tensor.rank > 0) p->fan_in = p->tensor.dims[p->tensor.rank - 1];
+        if (p->fan_in == 0) p->fan_in = fan_in_of_shape(&p->tensor);
     }
     graph->module->params = (ParamSource){generate, g};
 }
