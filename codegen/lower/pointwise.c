@@ -2,21 +2,12 @@
  *
  * Where the body is pointwise, adjacent axes become one if every operand either has both or neither
  * (and lies in memory as the result does): relu of f32[N,64,56,56]{NCHW16c} is a single loop. */
-#include "codegen/lower/kernel.h"
+#include "codegen/lower/pointwise.h"
 
-enum { CHUNK = 4096, COSTLY_OPERATIONS = 16 };
+enum { COSTLY_OPERATIONS = 16 };
 
 /* ---- what the body is made of
  * --------------------------------------------------------------------- */
-
-typedef struct Survey {
-    const Kernel *k;
-    bool *seen;     /* by value id */
-    bool moves;     /* some operator moves elements */
-    int operations; /* of one element */
-    int widest;     /* bits of the widest type computed in */
-    VEC(const Value *) leaves;
-} Survey;
 
 static void survey_value(Survey *s, const Value *value) {
     if (s->seen[value->id] || s->k->l->immediates[value->id]) return;
@@ -45,16 +36,6 @@ static Survey survey(const Kernel *k) {
  * -------------------------------------------------------------------------------- */
 
 typedef enum Extent { EXTENT_ANY, EXTENT_FULL, EXTENT_ONE, EXTENT_MIXED } Extent;
-
-/* The iteration space: groups of adjacent physical axes of the result. */
-typedef struct Space {
-    int rank;
-    Dim dims[MAX_AXES];
-    int naxes;             /* physical axes of the result */
-    int group[MAX_AXES];   /* of each physical axis; -1: of size 1, in none */
-    int members[MAX_AXES]; /* axes of each group */
-    bool collapsed;        /* leaves and result are accessed by groups */
-} Space;
 
 /* How an operand extends along a physical axis of the result. */
 static Extent extent_along(const Kernel *k, const Value *leaf, const Dim *physical, int axis) {
@@ -110,6 +91,7 @@ static Space make_space(Kernel *k, const Survey *s) {
             space.collapsed = true;
         } else {
             first = i;
+            space.begin[space.rank] = dim_int(k->dims, 0);
             space.dims[space.rank++] = physical[i];
         }
         space.group[i] = space.rank - 1;
@@ -120,7 +102,7 @@ static Space make_space(Kernel *k, const Survey *s) {
 
 /* Parameters of collapsed dims for operands that lie as the result does; the others are found by
  * their logical index, which is 0 along every collapsed axis. */
-static void direct_leaves(Kernel *k, const Survey *s, const Space *space, LX const *index) {
+void direct_leaves(Kernel *k, const Survey *s, const Space *space, LX const *index) {
     Dim physical[MAX_AXES];
     const TensorType *type = &k->root->type;
     layout_physical_dims(k->dims, type->layout, type->rank, type->dims, physical);
@@ -149,7 +131,7 @@ static void direct_leaves(Kernel *k, const Survey *s, const Space *space, LX con
  * --------------------------------------------------------------------------------------- */
 
 /* Stores the element at an index of the space; padding of the layout gets zero. */
-static void emit_point(Kernel *k, const Space *space, LX const *index) {
+void emit_point(Kernel *k, const Space *space, LX const *index) {
     const TensorType *type = &k->root->type;
     LX physical[MAX_AXES], own[MAX_AXES], at[MAX_RANK], inside = NULL;
     for (int i = 0; i < space->naxes; i++) {
@@ -170,99 +152,93 @@ static void emit_point(Kernel *k, const Space *space, LX const *index) {
     lb_store(k->b, kernel_output(k), space->collapsed ? index : own, stored, NULL);
 }
 
-/* ---- loops
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- vectors or not
+ * --------------------------------------------------------------------------------------- */
 
-/* Vectors pay unless most of the work is fetching elements from all over memory. */
-static bool worth_vectors(Lowering *l, const Value *root, const Survey *s, const Space *space) {
+/* Loads of one element, or vector along an axis of the space. */
+static AccessCounts probe_axis(Lowering *l, const Value *root, const Survey *s, const Space *space,
+                               int axis, int lanes) {
     Kernel probe;
-    int last = space->rank - 1, lanes = target_lanes(l->target, s->widest);
-    if (last < 0 || lanes == 1) return false;
-    kernel_probe(&probe, l, root, NULL);
     LX index[MAX_AXES];
+    kernel_probe(&probe, l, root, NULL);
     for (int i = 0; i < space->rank; i++) {
-        Loop loop = {.loop = lb_for(probe.b, LOOP_SERIAL, "i", lx_int(probe.b, 0),
-                                    lx_dim(probe.b, space->dims[i]))};
-        index[i] = lb_loop_var(probe.b, loop.loop);
+        LX extent = lx_dim(probe.b, space->dims[i]);
+        LStmt *loop = lb_for(probe.b, LOOP_SERIAL, "i", lx_int(probe.b, 0), extent);
+        index[i] = lb_loop_var(probe.b, loop);
     }
-    index[last] = lx_ramp(probe.b, lx_muli(probe.b, index[last], lanes), 1, lanes);
+    index[axis] = lx_ramp(probe.b, lx_muli(probe.b, index[axis], lanes), 1, lanes);
     if (space->collapsed) direct_leaves(&probe, s, space, index);
     emit_point(&probe, space, index);
-    int loads = probe.loads.consecutive + probe.loads.uniform + probe.loads.strided;
-    return probe.loads.strided == 0 || s->operations > COSTLY_OPERATIONS / 2 + 4 * loads;
+    return probe.loads;
 }
 
-/* extent null: not known before the run. */
-static void set_vector(const Kernel *k, LStmt *loop, Dim extent, int lanes) {
-    int64_t count;
-    bool fixed = extent && dim_is_int(extent, &count);
-    bool masked = k->l->target->masked_tails;
-    while (fixed && lanes > 1 && (masked ? lanes / 2 >= count : lanes > count)) lanes /= 2;
-    if (lanes == 1) return;
-    loop->loop = LOOP_VECTOR;
-    loop->width = lanes;
-    loop->tail = fixed && count % lanes == 0 ? TAIL_NONE : masked ? TAIL_MASK : TAIL_PEEL;
-}
-
-/* The innermost loop: over a part of the last axis where that is cut into chunks. */
-static void emit_row(Kernel *k, const Survey *s, const Space *space, LX *index, LX chunk,
-                     int lanes) {
-    int last = space->rank - 1;
-    Dim extent = space->dims[last], size = dim_int(k->dims, CHUNK);
-    LX begin = lx_int(k->b, 0), count = lx_dim(k->b, extent);
-    if (chunk && dim_is(dim_mod(k->dims, extent, size), 0)) {
-        begin = lx_muli(k->b, chunk, CHUNK);
-        extent = size;
-        count = lx_dim(k->b, extent);
-    } else if (chunk) {
-        begin = lx_muli(k->b, chunk, CHUNK);
-        count = lx_binary(k->b, LB_MIN, lx_dim(k->b, size), lx_sub(k->b, count, begin));
-        extent = NULL;
+/* Vectors pay unless most of the work is fetching elements from all over memory. Then, if loads are consecutive along
+ * another axis, square tiles keep both sides in cache. */
+static void choose_style(Lowering *l, const Value *root, const Survey *s, Space *space) {
+    int last = space->rank - 1, lanes = target_lanes(l->target, s->widest);
+    space->lanes = 1;
+    space->tiled_axis = -1;
+    if (last < 0) return;
+    /* Without vectors two lanes tell as much about memory. */
+    AccessCounts loads = probe_axis(l, root, s, space, last, lanes > 1 ? lanes : 2);
+    int all = loads.consecutive + loads.uniform + loads.strided;
+    if (loads.strided == 0 || s->operations > COSTLY_OPERATIONS / 2 + 4 * all) {
+        space->lanes = lanes;
+        return;
     }
-    size_t scope = scope_begin(k);
-    LStmt *loop = lb_for(k->b, LOOP_SERIAL, "i", begin, count);
-    if (lanes > 1) set_vector(k, loop, extent, lanes);
-    index[last] = lb_loop_var(k->b, loop);
-    if (space->collapsed) direct_leaves(k, s, space, index);
-    emit_point(k, space, index);
-    scope_end(k, scope);
-    lb_end(k->b, loop);
-}
-
-/* Number of leading axes that are spread over threads: the others leave enough for one iteration.
- */
-static int parallel_axes(const Kernel *k, const Space *space) {
-    int64_t inner = dim_estimate(k->dims, space->dims[space->rank - 1]);
-    int count = space->rank - 1;
-    while (count > 1 && inner < CHUNK / 8) inner *= dim_estimate(k->dims, space->dims[--count]);
-    return count;
-}
-
-static void emit_space(Kernel *k, const Survey *s, const Space *space, int lanes) {
-    static const char *const names[MAX_AXES + 1] = {"i0", "i1", "i2", "i3",  "i4",  "i5",   "i6",
-                                                    "i7", "i8", "i9", "i10", "i11", "chunk"};
-    LX index[MAX_AXES + 1];
-    Loop loops[MAX_AXES];
-    Dim extents[MAX_AXES + 1];
-    int last = space->rank - 1, outer = parallel_axes(k, space);
-    int64_t length;
-    bool chunked = outer == last && !(dim_is_int(space->dims[last], &length) && length <= CHUNK);
-    for (int i = 0; i < outer; i++) extents[i] = space->dims[i];
-    if (chunked) extents[outer] = dim_ceildiv(k->dims, space->dims[last], dim_int(k->dims, CHUNK));
-    int64_t cost = s->operations;
-    for (int i = outer; i <= last; i++) cost *= dim_estimate(k->dims, space->dims[i]);
-    if (chunked && cost > s->operations * CHUNK) cost = s->operations * CHUNK;
-    Collapsed top = loops_open(k, outer + chunked, extents, names, cost, index);
-    LX chunk = chunked ? index[outer] : NULL;
-    for (int i = outer; i < last; i++) {
-        loops[i] =
-            loop_open(k, LOOP_SERIAL, names[i], lx_int(k->b, 0), lx_dim(k->b, space->dims[i]));
-        index[i] = loops[i].var;
+    for (int i = last - 1; i >= 0 && space->tiled_axis < 0; i--) {
+        AccessCounts other = probe_axis(l, root, s, space, i, lanes > 1 ? lanes : 2);
+        if (other.consecutive > 0 && other.strided < loads.strided) space->tiled_axis = i;
     }
-    emit_row(k, s, space, index, chunk, lanes);
-    for (int i = last - 1; i >= outer; i--) loop_close(k, &loops[i]);
-    loops_close(k, top);
+}
+
+/* ---- joined results
+ * --------------------------------------------------------------------------------------- */
+
+/* The concat whose result has the same indices as value; null: none. */
+static const Node *find_concat(const Kernel *k, const Value *value) {
+    const Node *node = value->def;
+    if (!node || kernel_is_leaf(k, value) || k->l->immediates[value->id]) return NULL;
+    if (node->op == OP_concat) return node;
+    if (!pointwise_known(node->op) && node->op != OP_relayout) return NULL;
+    for (int i = 0; i < node->noperands; i++) {
+        if (!type_same_shape(&node->operands[i]->type, &value->type)) continue;
+        const Node *found = find_concat(k, node->operands[i]);
+        if (found) return found;
+    }
+    return NULL;
+}
+
+/* The axis of the space that is a logical axis as a whole; -1: none. */
+static int axis_of_space(const Kernel *k, const Space *space, int logical) {
+    const TensorType *type = &k->root->type;
+    int found = -1;
+    for (int i = 0; i < space->naxes; i++) {
+        if (!(layout_sources(type, i) >> logical & 1)) continue;
+        if (found >= 0 || space->group[i] < 0 || space->members[space->group[i]] > 1) return -1;
+        found = space->group[i];
+    }
+    if (found < 0 || layout_pads_axis(k->dims, type, logical)) return -1;
+    return space->dims[found] == type->dims[logical] ? found : -1;
+}
+
+/* One nest for each part of a concat, so that none asks where it is. */
+static bool emit_parts(Kernel *k, const Survey *s, const Space *space) {
+    const Node *concat = find_concat(k, k->root);
+    if (!concat || space->collapsed) return false;
+    int logical = normalize_axis(node_int(concat, "axis"), k->root->type.rank);
+    int axis = axis_of_space(k, space, logical);
+    if (axis < 0) return false;
+    Dim begin = dim_int(k->dims, 0);
+    for (int i = 0; i < concat->noperands; i++) {
+        Space part = *space;
+        part.begin[axis] = begin;
+        part.dims[axis] = concat->operands[i]->type.dims[logical];
+        begin = dim_add(k->dims, begin, part.dims[axis]);
+        require(begin);
+        emit_space(k, s, &part);
+    }
+    return true;
 }
 
 bool lower_pointwise(const Job *job) {
@@ -270,16 +246,12 @@ bool lower_pointwise(const Job *job) {
     kernel_begin(&k, job->l, job->root, NULL, job->uses);
     Survey s = survey(&k);
     Space space = make_space(&k, &s);
-    if (space.rank == 0) {
+    choose_style(job->l, job->root, &s, &space);
+    if (space.rank == 0)
         emit_point(&k, &space, NULL);
-    } else {
-        int lanes = worth_vectors(job->l, job->root, &s, &space)
-                        ? target_lanes(job->l->target, s.widest)
-                        : 1;
-        emit_space(&k, &s, &space, lanes);
-    }
-    Dim operations =
-        dim_mul(k.dims, type_elements(k.dims, &job->root->type), dim_int(k.dims, s.operations));
-    kernel_end(&k, kernel_name(job), "", operations);
+    else if (!emit_parts(&k, &s, &space))
+        emit_space(&k, &s, &space);
+    Dim elements = type_elements(k.dims, &job->root->type);
+    kernel_end(&k, kernel_name(job), "", dim_mul(k.dims, elements, dim_int(k.dims, s.operations)));
     return true;
 }
