@@ -1,4 +1,5 @@
-# Sourced by every test of the command line: $NNC is the compiler, the current folder the source tree, $TMP an empty folder.
+# Sourced by every test of the command line: $1 is the compiler, $2 plain or sanitize; the current folder is the source tree, $TMP an
+# empty folder.
 set -u
 NNC=$1
 TMP=$(mktemp -d)
