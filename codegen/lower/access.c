@@ -5,8 +5,7 @@
  * comes out as b wherever i is below 16. */
 #include "codegen/lower/kernel.h"
 
-/* ---- index arithmetic
- * ------------------------------------------------------------------------------ */
+/* ---- index arithmetic ------------------------------------------------------------------------ */
 
 static int split_index(Kernel *k, const LayoutStep *step, LX *index, int count) {
     LX factor = lx_int(k->b, step->factor), whole = index[step->axis];
@@ -95,8 +94,7 @@ void logical_index(Kernel *k, const TensorType *type, LX const *physical, LX *lo
     for (int i = 0; i < type->rank; i++) logical[i] = index[i];
 }
 
-/* ---- what a layout does to an axis
- * ------------------------------------------------------------------ */
+/* ---- what a layout does to an axis ----------------------------------------------------------- */
 
 /* The logical axis that each physical one comes from. */
 static int trace_axes(const TensorType *type, int *source) {
@@ -172,8 +170,7 @@ int64_t layout_split_of(const TensorType *type, int axis, int *outer, int *inner
     return factor;
 }
 
-/* ---- loads and stores
- * -------------------------------------------------------------------------------- */
+/* ---- loads and stores ------------------------------------------------------------------------ */
 
 static int index_lanes(LX const *index, int count) {
     for (int i = 0; i < count; i++) {
@@ -221,8 +218,7 @@ void store_root(Kernel *k, LX const *index, LX value) {
     lb_store(k->b, buffer, at, stored, both(k, k->scalar_guard, k->vector_guard));
 }
 
-/* ---- padding
- * ------------------------------------------------------------------------------------------- */
+/* ---- padding --------------------------------------------------------------------------------- */
 
 /* Zeroes what lies outside along one axis; the loops over that axis' parts stand outside, so that
  * the rest is skipped where nothing is to be done. */

@@ -25,8 +25,7 @@ static int result_axis(Contraction *c, const char *name, Dim extent, int positio
     return axis;
 }
 
-/* ---- matmul: [.., m, k] by [.., k, n]
- * -------------------------------------------------------------------- */
+/* ---- matmul: [.., m, k] by [.., k, n] -------------------------------------------------------- */
 
 static void describe_matmul(Contraction *c, DimContext *dims) {
     static const char *const batch[MAX_RANK] = {"b0", "b1", "b2", "b3", "b4", "b5", "b6", "b7"};
@@ -52,8 +51,7 @@ static void describe_matmul(Contraction *c, DimContext *dims) {
     }
 }
 
-/* ---- dense: [.., i] by [o, i] or [i, o]
- * --------------------------------------------------------------------- */
+/* ---- dense: [.., i] by [o, i] or [i, o] ------------------------------------------------------ */
 
 static void describe_dense(Contraction *c, const Node *node) {
     static const char *const names[MAX_RANK] = {"m0", "m1", "m2", "m3", "m4", "m5", "m6", "m7"};
@@ -70,8 +68,7 @@ static void describe_dense(Contraction *c, const Node *node) {
     affine_term(&c->operands[1].index[!in_out], k, 1);
 }
 
-/* ---- conv2d: NCHW by OIHW
- * --------------------------------------------------------------------------------------- */
+/* ---- conv2d: NCHW by OIHW -------------------------------------------------------------------- */
 
 /* x's index along an image axis: stride * result + dilation * kernel - pad. */
 static void image_index(Contraction *c, const Node *node, int image, int result, int kernel) {
@@ -116,8 +113,7 @@ static void describe_conv2d(Contraction *c, const Node *node, DimContext *dims) 
     image_index(c, node, 1, ow, kw);
 }
 
-/* ------------------------------------------------------------------------------------------------------------------
- */
+/* ---------------------------------------------------------------------------------------------- */
 
 bool lower_contraction(const Job *job) {
     const Node *node = job->anchor->def;

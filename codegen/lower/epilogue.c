@@ -9,8 +9,7 @@
 
 #include <string.h>
 
-/* ---- finding the path
- * ------------------------------------------------------------------------------- */
+/* ---- finding the path ------------------------------------------------------------------------ */
 
 typedef struct Search {
     Lowering *l;
@@ -87,8 +86,7 @@ bool epilogue_path(Lowering *l, const Value *anchor, const Value *root, const No
     return depth >= 0 && depth == s.length;
 }
 
-/* ---- following it
- * -------------------------------------------------------------------------------------- */
+/* ---- following it ---------------------------------------------------------------------------- */
 
 static void step_up(Kernel *k, const Node *node, LX *index) {
     const TensorType *from = &node->operands[0]->type, *to = &node->results[0]->type;
@@ -128,11 +126,10 @@ void emit_result(Kernel *k, LX const *anchor_index, LX value) {
     scope_end(k, scope);
 }
 
-/* ---- the border
- * ------------------------------------------------------------------------------------------ */
+/* ---- the border ------------------------------------------------------------------------------ */
 
-/* First and one past last index of the root along each of its axes that comes from inside the pad.
- */
+/* First and one past last index of the root along each of its axes that comes from inside the
+ * pad. */
 static bool inner_bounds(const Kernel *k, Dim *begin, Dim *end) {
     const Node *pad = NULL;
     for (int i = 0; i < k->path_length; i++) {

@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-/* ---- where values lie --------------------------------------------------------------------------
- */
+/* ---- where values lie ------------------------------------------------------------------------ */
 
 LTensor *lowering_tensor(Lowering *l, const Value *value) {
     return value->id < l->capacity ? l->tensors[value->id] : NULL;
@@ -69,8 +68,7 @@ LBuffer *kernel_output(Kernel *k) {
     return kernel_direct_output(k, memory_dims(k, &k->root->type, dims), dims);
 }
 
-/* ---- begin and end
- * -------------------------------------------------------------------------------- */
+/* ---- begin and end --------------------------------------------------------------------------- */
 
 static void begin(Kernel *k, Lowering *l, const Value *root, const Value *anchor) {
     memset(k, 0, sizeof *k);
@@ -111,8 +109,7 @@ void kernel_end(Kernel *k, const char *name, const char *plan, Dim operations) {
     lprogram_call(k->l->program, kernel, k->args.data, k->root->path, k->root->span);
 }
 
-/* ---- guards
- * ----------------------------------------------------------------------------------------- */
+/* ---- guards ---------------------------------------------------------------------------------- */
 
 Guards guard_push(Kernel *k, LX condition) {
     Guards before = {k->scalar_guard, k->vector_guard};
@@ -143,8 +140,7 @@ LX within(Kernel *k, LX x, Dim extent) {
     return both(k, low, high);
 }
 
-/* ---- element types
- * ------------------------------------------------------------------------------------ */
+/* ---- element types --------------------------------------------------------------------------- */
 
 DType compute_dtype(DType storage) {
     switch (storage) {
@@ -166,8 +162,7 @@ LX zero_of(Kernel *k, LType type) {
     return dtype_is_float(type.dtype) ? lx_const(k->b, type, 0) : lx_const_int(k->b, type, 0);
 }
 
-/* ---- dimensions
- * ----------------------------------------------------------------------------------------- */
+/* ---- dimensions ------------------------------------------------------------------------------ */
 
 Dim dims_product(DimContext *ctx, int count, const Dim *dims) {
     Dim product = dim_int(ctx, 1);

@@ -18,10 +18,9 @@ typedef struct Lowering {
     Diag *diag;
     Arena *arena;
     DimContext *dims;
-    LTensor **tensors; /* by value id: where the value lies; null: not in memory */
-    const Tensor *
-        *immediates; /* by value id: a constant of one element, which becomes part of the code */
-    size_t capacity; /* of both */
+    LTensor **tensors;         /* by value id: where the value lies; null: not in memory */
+    const Tensor **immediates; /* by value id: a constant of one element is part of the code */
+    size_t capacity;           /* of both */
 } Lowering;
 
 typedef struct Leaf {
@@ -68,8 +67,7 @@ typedef struct Kernel {
     VEC(Memo) memo;
 } Kernel;
 
-/* ---- kernel.c -----------------------------------------------------------------------------------
- */
+/* ---- kernel.c -------------------------------------------------------------------------------- */
 
 /* Starts a kernel for root, which must not be in memory yet; name as kernel_name gives it. */
 void kernel_begin(Kernel *k, Lowering *l, const Value *root, const Value *anchor, const int *uses);
@@ -102,8 +100,8 @@ typedef struct Guards {
 Guards guard_push(Kernel *k, LX condition);
 void guard_pop(Kernel *k, Guards before);
 
-/* Type in which elements of a type are computed: f32 for 16-bit floats, 8 bits for 4-bit integers.
- */
+/* Type in which elements of a type are computed: f32 for 16-bit floats, 8 bits for 4-bit
+ * integers. */
 DType compute_dtype(DType storage);
 /* x as an element of the storage type holds it, in the type it is computed in. */
 LX round_to(Kernel *k, LX x, DType storage);
@@ -117,8 +115,7 @@ Dim dims_product(DimContext *ctx, int count, const Dim *dims);
 /* A likely value of a dimension for choosing plans: that with every symbol 16. */
 int64_t dim_estimate(DimContext *ctx, Dim d);
 
-/* ---- element.c, pointwise_ops.c, movement.c
- * ------------------------------------------------------- */
+/* ---- element.c, pointwise_ops.c, movement.c -------------------------------------------------- */
 
 /* The element of value at a logical index (one entry per axis; any of them may have lanes), in its
  * compute type. It has lanes only if an index it depends on has. */
@@ -138,8 +135,7 @@ bool pointwise_is_costly(OpKind op);
 void reshape_index(Kernel *k, int from_rank, const Dim *from_dims, LX const *from, int to_rank,
                    const Dim *to_dims, LX *to);
 
-/* ---- access.c: logical and physical indices
- * ------------------------------------------------------- */
+/* ---- access.c: logical and physical indices -------------------------------------------------- */
 
 /* Physical index of a logical one; returns the number of physical axes. */
 int physical_index(Kernel *k, const TensorType *type, LX const *logical, LX *physical);
@@ -165,8 +161,7 @@ void store_root(Kernel *k, LX const *index, LX value);
 /* Writes zero to all of the root's padding. */
 void fill_padding(Kernel *k);
 
-/* ---- epilogue.c: from the anchor to the root
- * -------------------------------------------------------- */
+/* ---- epilogue.c: from the anchor to the root ------------------------------------------------- */
 
 /* Finds the path from anchor to root; false where the root's elements do not correspond one to one
  * to the anchor's, or cannot be found from them. Then the anchor is written to memory first. */
@@ -174,15 +169,14 @@ bool epilogue_path(Lowering *l, const Value *anchor, const Value *root, const No
                    int *length);
 /* Logical index of the root that belongs to one of the anchor. */
 void epilogue_index(Kernel *k, LX const *anchor_index, LX *root_index);
-/* Given the anchor's element (compute type, not yet rounded), emits the rest and stores the root's.
- */
+/* Given the anchor's element (compute type, not yet rounded), emits the rest and stores the
+ * root's. */
 void emit_result(Kernel *k, LX const *anchor_index, LX value);
 /* Stores what no anchor element reaches: the border of a pad in the epilogue, and the layout's
  * padding. */
 void emit_border(Kernel *k);
 
-/* ---- loops.c
- * ------------------------------------------------------------------------------------------ */
+/* ---- loops.c --------------------------------------------------------------------------------- */
 
 /* One loop over several axes at once: the first varies slowest. */
 typedef struct Collapsed {
@@ -192,8 +186,8 @@ typedef struct Collapsed {
 
 enum { MAX_LOOPS = 24 };
 
-/* Opens it, parallel; vars[i] receives the variable of axis i. cost: operations of one iteration.
- */
+/* Opens it, parallel; vars[i] receives the variable of axis i. cost: operations of one
+ * iteration. */
 Collapsed loops_open(Kernel *k, int count, const Dim *extents, const char *const *names,
                      int64_t cost, LX *vars);
 void loops_close(Kernel *k, Collapsed loops);
@@ -206,8 +200,7 @@ typedef struct Loop {
 Loop loop_open(Kernel *k, LLoopKind kind, const char *name, LX begin, LX extent);
 void loop_close(Kernel *k, Loop *loop);
 
-/* ---- families: each lowers root with the anchor's nest
- * --------------------------------------------- */
+/* ---- families: each lowers root with the anchor's nest --------------------------------------- */
 
 /* All return false after a diagnostic. uses: within the body. */
 typedef struct Job {
@@ -225,8 +218,7 @@ bool lower_window(const Job *job);
 bool lower_softmax(const Job *job);
 bool lower_argmax(const Job *job);
 
-/* ---- names.c, pack.c
- * --------------------------------------------------------------------------------- */
+/* ---- names.c, pack.c ------------------------------------------------------------------------- */
 
 /* Name of the kernel: operator of the anchor (or the body's operators) and the shape, e.g.
  * conv2d_n1_64x56x56_k3x3s1_c64; a C identifier. */

@@ -3,8 +3,7 @@
 
 #include "codegen/lower/kernel.h"
 
-/* ---- tensors
- * ------------------------------------------------------------------------------------- */
+/* ---- tensors --------------------------------------------------------------------------------- */
 
 static Dim physical_elements(Lowering *l, const TensorType *type) {
     Dim physical[MAX_AXES];
@@ -55,8 +54,7 @@ static bool add_weight(Lowering *l, const Node *node) {
     return t != NULL;
 }
 
-/* ---- one kernel after another
- * ------------------------------------------------------------------------ */
+/* ---- one kernel after another ---------------------------------------------------------------- */
 
 typedef bool LowerAnchor(const Job *job);
 
@@ -137,8 +135,7 @@ static bool lower_copy(Lowering *l, Value *from, LTensor *tensor, uint32_t id) {
     return lower_pointwise(&job);
 }
 
-/* ---- nodes
- * ---------------------------------------------------------------------------------------------- */
+/* ---- nodes ----------------------------------------------------------------------------------- */
 
 typedef struct Walk {
     Lowering *l;
@@ -165,8 +162,8 @@ static int output_of(const Walk *w, const Value *value) {
     return -1;
 }
 
-/* inner: the value that computes `outer`, the node's result; the same unless the node has a body.
- */
+/* inner: the value that computes `outer`, the node's result; the same unless the node has a
+ * body. */
 static bool lower_result(Walk *w, const Value *outer, const Value *inner, const int *uses) {
     Lowering *l = w->l;
     int output = output_of(w, outer);
@@ -217,8 +214,7 @@ static bool lower_node(Walk *w, const Node *node) {
     return true;
 }
 
-/* ---- the network
- * ------------------------------------------------------------------------------------------ */
+/* ---- the network ----------------------------------------------------------------------------- */
 
 static bool add_signature(Walk *w) {
     Lowering *l = w->l;
@@ -240,8 +236,8 @@ static bool add_signature(Walk *w) {
     return true;
 }
 
-/* Outputs that no kernel has written: inputs, constants, views, and values that are put out twice.
- */
+/* Outputs that no kernel has written: inputs, constants, views, and values that are put out
+ * twice. */
 static bool copy_outputs(Walk *w, uint32_t first_id) {
     for (int i = 0; i < w->graph->noutputs; i++) {
         if (w->written[i]) continue;

@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-/* ---- reshapes
- * -------------------------------------------------------------------------------------- */
+/* ---- reshapes -------------------------------------------------------------------------------- */
 
 static LX linearize(Kernel *k, int count, const Dim *dims, LX const *index) {
     LX at = lx_int(k->b, 0);
@@ -35,8 +34,8 @@ static bool grows_first(DimContext *ctx, Dim p, Dim q) {
     return !dim_divide_exact(ctx, p, q) && dim_le(ctx, p, q) == 1;
 }
 
-/* Runs of axes with equal products are reshaped on their own: [N, 8, 8] to [N, 64] leaves N alone.
- */
+/* Runs of axes with equal products are reshaped on their own: [N, 8, 8] to [N, 64] leaves N
+ * alone. */
 void reshape_index(Kernel *k, int from_rank, const Dim *from_dims, LX const *from, int to_rank,
                    const Dim *to_dims, LX *to) {
     DimContext *ctx = k->dims;
@@ -69,8 +68,7 @@ static LX emit_reshape(Kernel *k, const Value *value, LX const *index) {
     return emit_element(k, x, at);
 }
 
-/* ---- permutations, copies
- * ----------------------------------------------------------------------------- */
+/* ---- permutations, copies -------------------------------------------------------------------- */
 
 static LX emit_transpose(Kernel *k, const Value *value, LX const *index) {
     const Value *x = value->def->operands[0];
@@ -98,8 +96,7 @@ static LX emit_relayout(Kernel *k, const Value *value, LX const *index) {
     return emit_element(k, value->def->operands[0], index);
 }
 
-/* ---- joining and cutting
- * --------------------------------------------------------------------------------- */
+/* ---- joining and cutting --------------------------------------------------------------------- */
 
 /* x under a condition, which guards its loads; null: always. */
 static LX emit_where_valid(Kernel *k, const Value *x, LX const *index, LX condition) {
@@ -195,8 +192,7 @@ static LX emit_pad(Kernel *k, const Value *value, LX const *index) {
     return lx_select(k->b, inside, emit_where_valid(k, x, at, inside), border);
 }
 
-/* ---- indexing
- * -------------------------------------------------------------------------------------------- */
+/* ---- indexing -------------------------------------------------------------------------------- */
 
 static LX clamp_index(Kernel *k, LX i, Dim extent) {
     LX last = lx_addi(k->b, lx_dim(k->b, extent), -1);
@@ -222,8 +218,7 @@ static LX emit_gather(Kernel *k, const Value *value, LX const *index) {
     return emit_where_valid(k, x, at, some);
 }
 
-/* ---- resize: pixel i lies at ((2i + 1) * in - out) / (2 * out), an exact fraction
- * --------------------------- */
+/* ---- resize: pixel i lies at ((2i + 1) * in - out) / (2 * out), an exact fraction ------------ */
 
 typedef struct Tap {
     LX low, high, weight; /* weight of high */
@@ -233,8 +228,8 @@ static LX fraction_numerator(Kernel *k, LX i, Dim in) {
     return lx_mul(k->b, lx_addi(k->b, lx_muli(k->b, i, 2), 1), lx_dim(k->b, in));
 }
 
-/* ceil(coordinate - 1/2) = floor(((2i + 1) * in - 1) / (2 * out)): the nearest pixel, halves down.
- */
+/* ceil(coordinate - 1/2) = floor(((2i + 1) * in - 1) / (2 * out)): the nearest pixel, halves
+ * down. */
 static LX nearest_pixel(Kernel *k, LX i, Dim in, Dim out) {
     LX numerator = lx_addi(k->b, fraction_numerator(k, i, in), -1);
     LX denominator = lx_muli(k->b, lx_dim(k->b, out), 2);
@@ -287,8 +282,7 @@ static LX emit_resize(Kernel *k, const Value *value, LX const *index) {
     return round_to(k, mix(k, top, bottom, rows.weight), value->type.dtype);
 }
 
-/* --------------------------------------------------------------------------------------------------------------
- */
+/* ---------------------------------------------------------------------------------------------- */
 
 typedef LX MovementFunction(Kernel *k, const Value *value, LX const *index);
 

@@ -5,8 +5,7 @@
  * test. */
 #include "codegen/lower/nest.h"
 
-/* ---- regions
- * --------------------------------------------------------------------------------------- */
+/* ---- regions --------------------------------------------------------------------------------- */
 
 typedef struct RegionList {
     DimContext *dims;
@@ -61,8 +60,7 @@ int make_regions(DimContext *dims, Dim extent, int size, bool is_vector, int lan
     return l.count;
 }
 
-/* ---- loops
- * ------------------------------------------------------------------------------------------- */
+/* ---- loops ----------------------------------------------------------------------------------- */
 
 int nest_tile_of(const Nest *n, int axis) {
     for (int t = 0; t < n->plan->ntiles; t++)
@@ -182,8 +180,7 @@ static void nest_emit(Nest *n) {
     emit_border(n->k);
 }
 
-/* ---- the kernel
- * ------------------------------------------------------------------------------------------ */
+/* ---- the kernel ------------------------------------------------------------------------------ */
 
 static Dim operations(const Nest *n) {
     DimContext *dims = n->k->dims;

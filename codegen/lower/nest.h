@@ -13,15 +13,14 @@ struct Finish {
     const Contraction *contraction;
 };
 
-/* Fills in what the plan needs to know: blocks, lanes, strides, the order of the reduction's loops.
- */
+/* Fills in what the plan needs to know: blocks, lanes, strides, the order of the reduction's
+ * loops. */
 void contraction_survey(const Job *job, Contraction *c);
 
 /* Plans, builds and adds the whole kernel of a surveyed contraction. */
 bool nest_lower(const Job *job, const Contraction *c, const Finish *finish);
 
-/* ---- within the builder (nest.c, nest_tile.c)
- * ------------------------------------------------------ */
+/* ---- within the builder (nest.c, nest_tile.c) ------------------------------------------------ */
 
 /* A run of equal tiles along one axis. */
 typedef struct Region {
@@ -32,8 +31,8 @@ typedef struct Region {
 
 enum { MAX_REGIONS = 3 };
 
-/* size: elements, or lanes * vectors where lanes > 1 (or the axis is the vector axis: is_vector).
- */
+/* size: elements, or lanes * vectors where lanes > 1 (or the axis is the vector axis:
+ * is_vector). */
 int make_regions(DimContext *dims, Dim extent, int size, bool is_vector, int lanes,
                  Region *regions);
 

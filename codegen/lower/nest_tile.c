@@ -7,8 +7,7 @@
 
 #include <math.h>
 
-/* ---- indices
- * ------------------------------------------------------------------------------------------- */
+/* ---- indices --------------------------------------------------------------------------------- */
 
 LX nest_index(const Nest *n, int axis) {
     LBuilder *b = n->k->b;
@@ -44,8 +43,7 @@ static int clipped_axis(const Nest *n, const AffineIndex *index) {
     return reduced;
 }
 
-/* ---- operands
- * ---------------------------------------------------------------------------------------------- */
+/* ---- operands -------------------------------------------------------------------------------- */
 
 static bool varies(const Nest *n, int operand, int axis) {
     return axis >= 0 && access_depends(&n->c->operands[operand], axis);
@@ -111,9 +109,7 @@ static LX load_operand(const Nest *n, int operand) {
     return counts ? lx_select(k->b, counts, value, identity(n)) : value;
 }
 
-/* ---- one step
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- one step -------------------------------------------------------------------------------- */
 
 static LX combine(const Nest *n, LX sum, LX const *x) {
     static const LBinary operators[] = {[COMBINE_SUM] = LB_ADD,
@@ -209,8 +205,7 @@ static void emit_step(Nest *n) {
     scope_end(n->k, scope);
 }
 
-/* ---- the reduction's loops
- * ----------------------------------------------------------------------------------- */
+/* ---- the reduction's loops ------------------------------------------------------------------- */
 
 static void reduction_loops(Nest *n, int part);
 
@@ -314,9 +309,7 @@ static void reduction_loops(Nest *n, int part) {
         whole_axis(n, part);
 }
 
-/* ---- results
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- results --------------------------------------------------------------------------------- */
 
 static void store_result(Nest *n, LX value) {
     LX at[MAX_RANK] = {NULL};

@@ -6,8 +6,7 @@
 
 enum { COSTLY_OPERATIONS = 16 };
 
-/* ---- what the body is made of
- * --------------------------------------------------------------------- */
+/* ---- what the body is made of ---------------------------------------------------------------- */
 
 static void survey_value(Survey *s, const Value *value) {
     if (s->seen[value->id] || s->k->l->immediates[value->id]) return;
@@ -32,8 +31,7 @@ static Survey survey(const Kernel *k) {
     return s;
 }
 
-/* ---- collapsing axes
- * -------------------------------------------------------------------------------- */
+/* ---- collapsing axes ------------------------------------------------------------------------- */
 
 typedef enum Extent { EXTENT_ANY, EXTENT_FULL, EXTENT_ONE, EXTENT_MIXED } Extent;
 
@@ -127,8 +125,7 @@ void direct_leaves(Kernel *k, const Survey *s, const Space *space, LX const *ind
     kernel_direct_output(k, space->rank, space->dims);
 }
 
-/* ---- one element
- * --------------------------------------------------------------------------------------- */
+/* ---- one element ----------------------------------------------------------------------------- */
 
 /* Stores the element at an index of the space; padding of the layout gets zero. */
 void emit_point(Kernel *k, const Space *space, LX const *index) {
@@ -152,8 +149,7 @@ void emit_point(Kernel *k, const Space *space, LX const *index) {
     lb_store(k->b, kernel_output(k), space->collapsed ? index : own, stored, NULL);
 }
 
-/* ---- vectors or not
- * --------------------------------------------------------------------------------------- */
+/* ---- vectors or not -------------------------------------------------------------------------- */
 
 /* Loads of one element, or vector along an axis of the space. */
 static AccessCounts probe_axis(Lowering *l, const Value *root, const Survey *s, const Space *space,
@@ -172,8 +168,8 @@ static AccessCounts probe_axis(Lowering *l, const Value *root, const Survey *s, 
     return probe.loads;
 }
 
-/* Vectors pay unless most of the work is fetching elements from all over memory. Then, if loads are consecutive along
- * another axis, square tiles keep both sides in cache. */
+/* Vectors pay unless most of the work is fetching elements from all over memory. Then, if loads
+ * are consecutive along another axis, square tiles keep both sides in cache. */
 static void choose_style(Lowering *l, const Value *root, const Survey *s, Space *space) {
     int last = space->rank - 1, lanes = target_lanes(l->target, s->widest);
     space->lanes = 1;
@@ -192,8 +188,7 @@ static void choose_style(Lowering *l, const Value *root, const Survey *s, Space 
     }
 }
 
-/* ---- joined results
- * --------------------------------------------------------------------------------------- */
+/* ---- joined results -------------------------------------------------------------------------- */
 
 /* The concat whose result has the same indices as value; null: none. */
 static const Node *find_concat(const Kernel *k, const Value *value) {

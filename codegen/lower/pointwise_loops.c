@@ -1,5 +1,5 @@
-/* The loops of kernels without an anchor: one parallel loop over outer axes, and chunks of a long last axis; inside, rows of
- * vectors or square tiles of scalars. */
+/* The loops of kernels without an anchor: one parallel loop over outer axes, and chunks of a
+ * long last axis; inside, rows of vectors or square tiles of scalars. */
 #include "codegen/lower/pointwise.h"
 
 /* Elements of a chunk of the last axis; side of a square tile. */
@@ -67,10 +67,10 @@ static int64_t iteration_cost(const Kernel *k, const Survey *s, const Space *spa
     return cost < 1 ? 1 : cost > 1e15 ? (int64_t)1e15 : (int64_t)cost;
 }
 
-/* ---- rows --------------------------------------------------------------------------------------- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
-/* Number of leading axes that are spread over threads: the others leave enough for one iteration, and these enough
- * iterations. */
+/* Number of leading axes that are spread over threads: the others leave enough for one
+ * iteration, and these enough iterations. */
 static int parallel_axes(const Kernel *k, const Space *space) {
     enum { ENOUGH = 32 };
     int64_t inner = dim_estimate(k->dims, space->dims[space->rank - 1]);
@@ -114,10 +114,10 @@ static void emit_rows(Kernel *k, const Survey *s, const Space *space) {
     loops_close(k, top);
 }
 
-/* ---- squares -------------------------------------------------------------------------------------- */
+/* ---- squares --------------------------------------------------------------------------------- */
 
-/* All axes but the two of the squares are outer ones, and so are the squares along the first; those along the last follow
- * one another. */
+/* All axes but the two of the squares are outer ones, and so are the squares along the first;
+ * those along the last follow one another. */
 static void emit_squares(Kernel *k, const Survey *s, const Space *space) {
     LX index[MAX_AXES];
     Dim extents[MAX_AXES], side = dim_int(k->dims, SIDE);

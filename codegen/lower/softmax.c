@@ -107,8 +107,7 @@ static void emit_row(Softmax *s) {
     scope_end(s->k, scope);
 }
 
-/* ---- loops over rows
- * ------------------------------------------------------------------------------------ */
+/* ---- loops over rows ------------------------------------------------------------------------- */
 
 static AccessCounts probe(const Job *job, const Softmax *s, int axis, int lanes) {
     Kernel k;

@@ -4,8 +4,7 @@
 
 #include <string.h>
 
-/* ---- blocks
- * ------------------------------------------------------------------------------------------- */
+/* ---- blocks ---------------------------------------------------------------------------------- */
 
 /* The value in memory whose logical index is the operand's own; the operand itself if there is
  * none. */
@@ -81,8 +80,7 @@ static void find_padded(const Kernel *k, Contraction *c) {
     }
 }
 
-/* ---- order of the reduction
- * -------------------------------------------------------------------------------- */
+/* ---- order of the reduction ------------------------------------------------------------------ */
 
 typedef struct Ordered {
     LoopPart part;
@@ -116,9 +114,7 @@ static void find_order(const Kernel *k, Contraction *c) {
     for (int i = 0; i < c->nparts; i++) c->parts[i] = list[i].part;
 }
 
-/* ---- strides
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- strides --------------------------------------------------------------------------------- */
 
 static LX probe_value(Kernel *k, LX const *at, const AffineIndex *index) {
     LX sum = lx_int(k->b, index->offset);

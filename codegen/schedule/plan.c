@@ -43,8 +43,7 @@ static double volume(const Planner *p, bool reduced) {
     return product;
 }
 
-/* ---- the vector axis
- * ---------------------------------------------------------------------------------- */
+/* ---- the vector axis ------------------------------------------------------------------------- */
 
 /* How often a tile will use one element of the operand, roughly. */
 static double reuse(const Planner *p, int operand) {
@@ -85,8 +84,7 @@ static int choose_vector_axis(const Planner *p) {
     return best;
 }
 
-/* ---- the tile
- * --------------------------------------------------------------------------------------------- */
+/* ---- the tile -------------------------------------------------------------------------------- */
 
 static bool depends(const Planner *p, int operand, int axis) {
     return axis >= 0 && access_depends(&p->c->operands[operand], axis);
@@ -238,9 +236,7 @@ static void choose_tile(const Planner *p, ContractionPlan *plan) {
     }
 }
 
-/* ---- the rest
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- the rest -------------------------------------------------------------------------------- */
 
 /* Short bodies are unrolled, so that the loop's own instructions do not count. */
 static int choose_unroll(const Planner *p, const ContractionPlan *plan) {

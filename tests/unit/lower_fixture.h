@@ -35,8 +35,7 @@ static const TargetDesc test_targets[] = {
      .cores = 2},
 };
 
-/* ---- values -----------------------------------------------------------------------------------
- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 static inline double noise(uint64_t seed, int64_t i) {
     uint64_t key[2] = {seed, (uint64_t)i};
@@ -71,8 +70,7 @@ static inline void fixture_outputs(Fixture *f, int count, Value *const *values) 
     graph_set_outputs(f->module->graph, count, values, names);
 }
 
-/* ---- one run
- * -------------------------------------------------------------------------------------- */
+/* ---- one run --------------------------------------------------------------------------------- */
 
 static inline double tolerance(const Tensor *t) {
     return t->dtype == DT_f16 || t->dtype == DT_bf16 ? 1e-2 : t->dtype == DT_f64 ? 1e-10 : 1e-5;

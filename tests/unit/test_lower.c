@@ -26,8 +26,7 @@ static Value *dims_op(Fixture *f, OpKind op, Value *x, const char *attr, const c
     return build1(&f->b, op, x, attr_dims(attr, type.rank, type.dims));
 }
 
-/* ---- pointwise
- * ------------------------------------------------------------------------------------ */
+/* ---- pointwise ------------------------------------------------------------------------------- */
 
 Test(lower_pointwise, unary) {
     static const OpKind ops[] = {OP_neg, OP_abs, OP_relu,  OP_sigmoid, OP_tanh,
@@ -118,8 +117,7 @@ Test(lower_pointwise, long_rows_are_cut) {
     finish(&f, build1(&f.b, OP_relu, fixture_input(&f, "x", "f32[2, 4500]")));
 }
 
-/* ---- movement
- * --------------------------------------------------------------------------------------- */
+/* ---- movement -------------------------------------------------------------------------------- */
 
 Test(lower_movement, reshapes) {
     static const char *const shapes[][2] = {
@@ -224,8 +222,7 @@ Test(lower_movement, relayouts) {
     }
 }
 
-/* ---- outputs and views
- * ---------------------------------------------------------------------------------- */
+/* ---- outputs and views ----------------------------------------------------------------------- */
 
 Test(lower_network, inputs_views_and_constants_as_outputs) {
     Fixture f = fixture_create();

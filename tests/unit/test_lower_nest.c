@@ -34,8 +34,7 @@ static Value *relayout(Fixture *f, Value *x, const char *text) {
     return build1(&f->b, OP_relayout, x, attr_layout("layout", module_layout(f->module, &layout)));
 }
 
-/* ---- products
- * --------------------------------------------------------------------------------------- */
+/* ---- products -------------------------------------------------------------------------------- */
 
 Test(lower_products, dense) {
     static const char *const shapes[][2] = {
@@ -94,8 +93,7 @@ Test(lower_products, quantized_weights) {
     finish(&f, build2(&f.b, OP_dense, x, w));
 }
 
-/* ---- convolutions
- * ---------------------------------------------------------------------------------------- */
+/* ---- convolutions ---------------------------------------------------------------------------- */
 
 static Value *conv(Fixture *f, Value *x, const char *weight, int stride, int pad, int dilation,
                    int groups) {
@@ -156,8 +154,7 @@ Test(lower_convolution, any_layout) {
     }
 }
 
-/* ---- reductions
- * --------------------------------------------------------------------------------------------- */
+/* ---- reductions ------------------------------------------------------------------------------ */
 
 Test(lower_reduction, axes) {
     static const OpKind ops[] = {OP_reduce_sum, OP_reduce_mean, OP_reduce_max, OP_reduce_min,
@@ -171,7 +168,8 @@ Test(lower_reduction, axes) {
                 if (bits >> a & 1) axes[count++] = a;
             Value *x = fixture_input(&f, "x", "f32[3, N, 21]");
             /* Products of many numbers stay within range. */
-            if (ops[i] == OP_reduce_prod) x = build1(&f.b, OP_exp, build2(&f.b, OP_mul, x, build_scalar(&f.b, DT_f32, 0.1)));
+            if (ops[i] == OP_reduce_prod)
+                x = build1(&f.b, OP_exp, build2(&f.b, OP_mul, x, build_scalar(&f.b, DT_f32, 0.1)));
             finish(&f, build1(&f.b, ops[i], x, attr_ints("axes", count, axes),
                               attr_bool("keepdims", bits & 1)));
         }
@@ -252,9 +250,7 @@ Test(lower_reduction, nan_and_infinity) {
     check(&f);
 }
 
-/* ---- windows
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- windows --------------------------------------------------------------------------------- */
 
 Test(lower_window, pools) {
     static const OpKind ops[] = {OP_max_pool2d, OP_avg_pool2d};
@@ -269,9 +265,7 @@ Test(lower_window, pools) {
     }
 }
 
-/* ---- plans
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- plans ----------------------------------------------------------------------------------- */
 
 /* Plan of the only kernel of a graph as the passes leave it. */
 static const char *plan_of(Fixture *f, Value *y, const TargetDesc *target, size_t kernel) {
