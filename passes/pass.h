@@ -9,7 +9,6 @@
 typedef struct PassOptions {
     double quantize_delta; /* -quantize=delta:D; 0: only layers with @delta */
     bool fp_fast;
-    bool expand_only; /* reserved for tests: keep constants unmaterialized */
 } PassOptions;
 
 typedef struct PassContext {
