@@ -31,8 +31,8 @@ typedef struct Region {
 
 enum { MAX_REGIONS = 3 };
 
-/* size: elements, or lanes * vectors where lanes > 1 (or the axis is the vector axis:
- * is_vector). */
+/* Cuts an axis into tiles of `size` elements, or along the vector axis of `size` vectors, and what
+ * remains; returns the number of regions. */
 int make_regions(DimContext *dims, Dim extent, int size, bool is_vector, int lanes,
                  Region *regions);
 
@@ -41,8 +41,7 @@ typedef struct Nest {
     const Contraction *c;
     const ContractionPlan *plan;
     const Finish *finish;
-    LX at[MAX_DOMAIN]; /* scalar part of every axis' index: where the tile begins along tiled axes
-                        */
+    LX at[MAX_DOMAIN];    /* of every axis: its index, or where the tile begins */
     int sizes[MAX_TILES]; /* of the current tile */
     LX within[MAX_TILES]; /* index in the tile */
     int vectors;          /* along the vector axis in the current tile */

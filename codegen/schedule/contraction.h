@@ -31,8 +31,7 @@ typedef struct AffineIndex {
         int axis;
         int64_t scale;
     } terms[2];
-    bool may_leave; /* it can lie outside the operand, which then counts as the identity of combine
-                       (0 in a product) */
+    bool may_leave; /* it can lie outside the operand, which then does not count */
 } AffineIndex;
 
 /* How memory is accessed when one axis of the domain is the vector axis. */

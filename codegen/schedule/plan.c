@@ -269,11 +269,22 @@ static bool choose_parallel(const Planner *p, const ContractionPlan *plan) {
     return plan->ntiles > 0;
 }
 
+/* A long scalar sum is cut into several, which run side by side and lose less: the axis is treated as
+ * one of vectors with a single lane. -1: none. */
+static int choose_scalar_axis(const Planner *p) {
+    enum { LONG = 64 };
+    const Contraction *c = p->c;
+    if (c->noperands > 1 || c->nparts == 0) return -1;
+    LoopPart last = c->parts[c->nparts - 1];
+    return last.kind == PART_WHOLE && p->extent[last.axis] >= LONG ? last.axis : -1;
+}
+
 ContractionPlan contraction_plan(const Contraction *c, const TargetDesc *target, DimContext *dims) {
     Planner p = make_planner(c, target, dims);
     ContractionPlan plan = {.lanes = 1, .vectors = 1, .unroll = 1};
     plan.vector_axis = choose_vector_axis(&p);
     if (plan.vector_axis >= 0) plan.lanes = c->axes[plan.vector_axis].lanes;
+    if (plan.vector_axis < 0) plan.vector_axis = choose_scalar_axis(&p);
     choose_tile(&p, &plan);
     plan.unroll = choose_unroll(&p, &plan);
     plan.parallel_tiles = choose_parallel(&p, &plan);

@@ -191,8 +191,8 @@ Test(lower_reduction, integers_and_halves) {
 
 Test(lower_reduction, long_sums_stay_exact) {
     Fixture f = fixture_create();
-    Value *x = build1(&f.b, OP_abs, fixture_input(&f, "x", "f32[2, 20000]"));
-    finish(&f, build1(&f.b, OP_reduce_sum, x, INTS("axes", 1)));
+    Value *x = build1(&f.b, OP_abs, fixture_input(&f, "x", "f32[150000]"));
+    finish(&f, build1(&f.b, OP_reduce_sum, x));
 }
 
 Test(lower_reduction, layer_norm) {
