@@ -40,6 +40,7 @@ typedef struct BufferPlace {
                           */
     int64_t step[MAX_AXES]; /* the same where it is constant, else -1 */
     bool strides_known, declared;
+    unsigned offset_axes; /* a bit for each axis along which accesses differ by constants */
 } BufferPlace;
 
 typedef struct Function {

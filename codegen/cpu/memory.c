@@ -125,6 +125,22 @@ LT element_type(Function *f, const LBuffer *buffer) {
     return unit_vector(scalar, buffer->elem.lanes);
 }
 
+/* Whether accesses lie at constant distances from each other: only constant strides make them so. */
+static bool has_offsets(const LBuffer *buffer, const BufferPlace *place) {
+    for (int axis = 0; axis < buffer->rank; axis++) {
+        if ((place->offset_axes >> axis & 1) && place->step[axis] < 0) return false;
+    }
+    return place->offset_axes != 0;
+}
+
+/* LLVM's loop strength reduction would give every row of a register tile a pointer of its own, more
+ * than there are registers. It does not see through this intrinsic, which vanishes before
+ * instructions are selected; the rows then share the address and differ in their offsets. */
+static LV shared_base(Function *f, LV address) {
+    LT ptr = f->unit->ptr;
+    return emit_intrinsic(f->unit, f->b, "llvm.strip.invariant.group", 1, &ptr, 1, &address);
+}
+
 static LV address_of(Function *f, const LBuffer *buffer, LX const *index, int lanes) {
     BufferPlace *place = place_of(f, buffer);
     if (!place->pointer) die("kernel %s: '%s' is not in memory", f->kernel->name, buffer->name);
@@ -136,6 +152,7 @@ static LV address_of(Function *f, const LBuffer *buffer, LX const *index, int la
     LT element = element_type(f, buffer);
     LV address = place->pointer;
     if (sum.varying) address = LLVMBuildGEP2(f->b, element, address, &sum.varying, 1, "");
+    if (lanes == 1 && has_offsets(buffer, place)) address = shared_base(f, address);
     if (sum.constant != 0 || (lanes > 1 && !sum.varying)) {
         LV offset = unit_splat(unit_int(f->unit, sum.constant), sum.varying ? 1 : lanes);
         address = LLVMBuildGEP2(f->b, element, address, &offset, 1, "");

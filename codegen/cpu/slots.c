@@ -46,6 +46,18 @@ static void disqualify(Scan *scan, const LBuffer *buffer) {
     if (place) place->slots = 0;
 }
 
+/* Notes buffers with an access at a constant distance from something that varies. */
+static void note_offsets(Scan *scan, const LBuffer *buffer, LX const *index) {
+    BufferPlace *place = ptrmap_find(&scan->f->buffers, buffer);
+    int64_t value;
+    for (int i = 0; place && i < buffer->rank; i++) {
+        LX x = index[i];
+        if (x->kind == LX_RAMP || x->kind == LX_BROADCAST) x = x->args[0];
+        bool sum = x->kind == LX_BINARY && x->binary == LB_ADD && lx_is_int(x->args[1], NULL);
+        if (sum || (lx_is_int(x, &value) && value != 0)) place->offset_axes |= 1u << i;
+    }
+}
+
 static void scan_expr(Scan *scan, LX x) {
     int64_t position;
     if (!x || ptrmap_find(&scan->seen, x)) return;
@@ -53,6 +65,7 @@ static void scan_expr(Scan *scan, LX x) {
     for (int i = 0; i < x->nargs; i++) scan_expr(scan, x->args[i]);
     scan_expr(scan, x->mask);
     scan_expr(scan, x->passthrough);
+    if (x->kind == LX_LOAD) note_offsets(scan, x->buffer, x->args);
     if (x->kind == LX_TILE_LOAD) disqualify(scan, x->buffer);
     if (x->kind == LX_LOAD && (x->type.lanes != x->buffer->elem.lanes ||
                                !constant_position(x->buffer, x->args, &position))) {
@@ -87,6 +100,7 @@ static void scan_stmt(Scan *scan, const LStmt *s) {
     scan_expr(scan, s->begin);
     scan_expr(scan, s->extent);
     for (int i = 0; i < MAX_AXES; i++) scan_expr(scan, s->index[i]);
+    if (s->kind == LS_STORE) note_offsets(scan, s->buffer, s->index);
     if (s->kind == LS_TILE_STORE) disqualify(scan, s->buffer);
     if (s->kind == LS_STORE && (s->value->type.lanes != s->buffer->elem.lanes ||
                                 !constant_position(s->buffer, s->index, &position))) {
