@@ -217,3 +217,58 @@ Test(lower_fused, all_kinds_of_quantized_weights) {
         cr_expect_eq(finish(&f, &body, build2(&f.b, OP_dense, take(&body, x), d)), 2);
     }
 }
+
+/* Padding is zero in memory: whole vectors of it are read. */
+Test(lower_fused, padding_is_written_and_read) {
+    static const char *const layouts[] = {"NCHW16c", "pad(1,2,6) split(1,16) permute(0,1,3,4,2)",
+                                          "pad(2,1,1) pad(3,0,2) split(1,16) permute(0,1,3,4,2)"};
+    for (size_t i = 0; i < COUNT_OF(layouts); i++) {
+        Fixture f = fixture_create();
+        Value *x = fixture_input(&f, "x", "f32[N, 8, 6, 7]");
+        Value *w = fixture_weight(&f, "f32[24, 8, 3, 3]");
+        Body first = body_open(&f);
+        Value *y = build1(&f.b, OP_exp, conv(&f, take(&first, x), take(&first, w), 1));
+        y = relayout(&f, y, layouts[i]);
+        Node *node = body_close(&f, &first, 1, &y);
+        Body second = body_open(&f);
+        y = relayout(&f, take(&second, node->results[0]), NULL);
+        y = build1(&f.b, OP_max_pool2d, y, INTS("kernel", 2, 2), INTS("stride", 1, 1));
+        y = relayout(&f, y, "NCHW16c");
+        node = body_close(&f, &second, 1, &y);
+        check(&f, 1, (Value *[]){relayout(&f, node->results[0], NULL)});
+        arena_destroy(f.arena);
+    }
+}
+
+/* Sums of whole numbers are exact in f32 and need rounding in f16, which the cast then shows. */
+Test(lower_fused, anchor_in_half_precision_is_rounded) {
+    Fixture f = fixture_create();
+    Value *sixteen = build_scalar(&f.b, DT_f16, 16);
+    Value *x = fixture_input(&f, "x", "f16[N, 64]"), *w = fixture_input(&f, "w", "f16[64, 20]");
+    x = build1(&f.b, OP_round, build2(&f.b, OP_mul, x, sixteen));
+    w = build1(&f.b, OP_round, build2(&f.b, OP_mul, w, sixteen));
+    Body body = body_open(&f);
+    Value *y = build2(&f.b, OP_matmul, take(&body, x), take(&body, w));
+    finish(&f, &body, build1(&f.b, OP_cast, y, attr_dtype("to", DT_f32)));
+}
+
+Test(lower_fused, concat_in_layouts) {
+    static const char *const layouts[] = {NULL, "NCHW8c", "NCHW16c", "NHWC"};
+    static const int64_t axes[] = {1, 3, 0};
+    for (size_t i = 0; i < COUNT_OF(layouts) * COUNT_OF(axes); i++) {
+        Fixture f = fixture_create();
+        int64_t axis = axes[i / COUNT_OF(layouts)];
+        Value *a = fixture_input(&f, "a", "f32[N, 16, 3, 5]");
+        Value *b = fixture_input(&f, "b", axis == 1 ? "f32[N, 8, 3, 5]" : "f32[N, 16, 3, 5]");
+        Value *bias = fixture_input(&f, "bias", "f32[5]");
+        Body body = body_open(&f);
+        Value *xs[3] = {take(&body, a), take(&body, b), NULL};
+        xs[2] = build1(&f.b, OP_neg, xs[0]);
+        Value *y = build_value(&f.b, OP_concat, 3, xs, 1, (Attr[]){attr_int("axis", axis)});
+        if (axis != 3) y = build2(&f.b, OP_add, y, take(&body, bias));
+        y = relayout(&f, build1(&f.b, OP_exp, y), layouts[i % COUNT_OF(layouts)]);
+        Node *node = body_close(&f, &body, 1, &y);
+        check(&f, 1, (Value *[]){relayout(&f, node->results[0], NULL)});
+        arena_destroy(f.arena);
+    }
+}
