@@ -147,12 +147,11 @@ static ObjectCode generate(LLVMModuleRef module, LLVMTargetMachineRef machine,
 /* stack_bytes is known only when the object is there. Until then the table holds a number that
  * occurs nowhere else in the object: it is looked for in the weights before, and must be found
  * exactly once after. */
-static uint64_t choose_marker(const LProgram *program, Arena *arena) {
-    size_t bytes;
-    const uint8_t *weights = program_weights(program, arena, &bytes);
+static uint64_t choose_marker(const Unit *unit) {
+    size_t bytes = unit->weights ? (size_t)unit->program->weight_bytes : 0;
     for (uint64_t seed = 0;; seed++) {
         uint64_t marker = hash_bytes("stack_bytes", 11, seed) | UINT64_C(1) << 63;
-        if (bytes == 0 || !memmem(weights, bytes, &marker, sizeof marker)) return marker;
+        if (bytes == 0 || !memmem(unit->weights, bytes, &marker, sizeof marker)) return marker;
     }
 }
 
@@ -217,15 +216,38 @@ static bool check_weights(const LProgram *program, const TargetOptions *options,
     return false;
 }
 
+static void close_unit(Unit *unit, LLVMTargetMachineRef target) {
+    LLVMDisposeModule(unit->module);
+    LLVMContextDispose(unit->context);
+    LLVMDisposeTargetMachine(target);
+}
+
+static void compile_unit(Unit *unit, CodeKind kind, bool loadable, Arena *arena, ObjectCode *code) {
+    int level = unit->options->opt_level;
+    require(level >= 0 && level <= 3);
+    LLVMTargetMachineRef target = cpu_target_machine(unit->machine, level);
+    uint64_t marker = choose_marker(unit);
+    open_unit(unit, target);
+    emit_module(unit, marker, loadable);
+    if (unit->uses_tiles && level < 2) {
+        /* Unoptimized, the tile configuration would be reloaded for every operation. */
+        level = 2;
+        LLVMDisposeTargetMachine(target);
+        target = cpu_target_machine(unit->machine, level);
+    }
+    optimize(unit, target, level);
+    *code = generate_kind(unit, target, kind, loadable, marker, arena);
+    close_unit(unit, target);
+}
+
 bool cpu_compile(const LProgram *program, const TargetDesc *desc, const TargetOptions *options,
                  CodeKind kind, bool loadable, Arena *arena, ObjectCode *code, Diag *diag) {
     Arena *scratch = arena_create();
     CpuMachine machine;
+    size_t weight_bytes;
     bool ok =
         cpu_machine(options, &machine, scratch, diag) && check_weights(program, options, diag);
     if (ok) {
-        require(options->opt_level >= 0 && options->opt_level <= 3);
-        LLVMTargetMachineRef target = cpu_target_machine(&machine, options->opt_level);
         Unit unit = {.arena = scratch,
                      .machine = &machine,
                      .program = program,
@@ -234,21 +256,10 @@ bool cpu_compile(const LProgram *program, const TargetDesc *desc, const TargetOp
                      .symbols = abi_symbols(program, scratch),
                      .texts = interner_create(scratch),
                      .text_values = {.arena = scratch}};
-        uint64_t marker = choose_marker(program, scratch);
-        open_unit(&unit, target);
-        emit_module(&unit, marker, loadable);
-        int level = options->opt_level;
-        if (unit.uses_tiles && level < 2) {
-            /* Unoptimized, the tile configuration would be reloaded for every operation. */
-            level = 2;
-            LLVMDisposeTargetMachine(target);
-            target = cpu_target_machine(&machine, level);
+        if (!options->external_weights && program->weight_bytes > 0) {
+            unit.weights = program_weights(program, scratch, &weight_bytes);
         }
-        optimize(&unit, target, level);
-        *code = generate_kind(&unit, target, kind, loadable, marker, arena);
-        LLVMDisposeModule(unit.module);
-        LLVMContextDispose(unit.context);
-        LLVMDisposeTargetMachine(target);
+        compile_unit(&unit, kind, loadable, arena, code);
     }
     arena_destroy(scratch);
     return ok;

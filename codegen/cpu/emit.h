@@ -26,6 +26,7 @@ typedef struct Unit {
     const TargetDesc *desc;
     const TargetOptions *options;
     AbiSymbols symbols;
+    const uint8_t *weights; /* the weight section; null: none in the object */
     bool uses_tiles;
     Interner *texts; /* string constants, each once */
     PtrMap text_values;

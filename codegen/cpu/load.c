@@ -53,7 +53,10 @@ bool cpu_load(const LProgram *program, const TargetDesc *desc, const TargetOptio
     ObjectCode code;
     LLVMOrcLLJITRef jit = NULL;
     *loaded = (LoadedNetwork){0};
-    bool ok = cpu_compile(program, desc, options, CODE_OBJECT, false, scratch, &code, diag) &&
+    CpuMachine machine;
+    bool ok = cpu_machine(options, &machine, scratch, diag) &&
+              cpu_runs_here(&machine, scratch, diag) &&
+              cpu_compile(program, desc, options, CODE_OBJECT, false, scratch, &code, diag) &&
               !jit_failed(LLVMOrcCreateLLJIT(&jit, NULL), diag);
     const char *name = abi_linker_name(scratch, program, options->prefix, "info");
     if (ok && link_object(jit, &code, name, loaded, diag)) {

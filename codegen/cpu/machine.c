@@ -15,8 +15,6 @@ typedef struct FeatureRow {
     uint64_t implies, required;
 } FeatureRow;
 
-static const char *cpu_row_name(size_t i);
-
 #define CPU_FEATURE(id, arch, name, implies, bit) {ARCH_##arch, name, implies, bit},
 static const FeatureRow feature_table[CPU_FEATURE_COUNT] = {
 #include "codegen/cpu/features.def"
@@ -26,10 +24,6 @@ static const FeatureRow feature_table[CPU_FEATURE_COUNT] = {
 static const CpuRow cpu_table[] = {
 #include "codegen/cpu/cpus.def"
 };
-
-static const char *cpu_row_name(size_t i) {
-    return cpu_table[i].name;
-}
 
 /* What an architecture's ABI takes for granted; without it plain arithmetic would become calls. */
 static const struct ArchRow {
@@ -169,7 +163,7 @@ static void unknown_cpu(const char *name, CpuArch arch, Diag *diag) {
     for (size_t i = 0; i < COUNT_OF(cpu_table); i++) {
         if (cpu_table[i].arch != arch) continue;
         str_printf(&all, "%s%s", count ? ", " : "", cpu_table[i].name);
-        names[count++] = cpu_row_name(i);
+        names[count++] = cpu_table[i].name;
     }
     const char *near = diag_suggest(name, names, count);
     if (near) diag_note(diag, (Span){0}, "did you mean '%s'?", near);
@@ -237,4 +231,27 @@ bool cpu_machine(const TargetOptions *options, CpuMachine *machine, Arena *arena
         return false;
     }
     return true;
+}
+
+bool cpu_runs_here(const CpuMachine *machine, Arena *arena, Diag *diag) {
+    CpuMachine host;
+    TargetOptions here = {0};
+    if (!cpu_machine(&here, &host, arena, diag)) return false;
+    if (host.arch != machine->arch) {
+        diag_error(diag, (Span){0}, "code for %s cannot run on this machine, which is %s",
+                   arch_table[machine->arch].name, arch_table[host.arch].name);
+        return false;
+    }
+    uint64_t tiles = HAS_AMX_TILE | HAS_AMX_INT8 | HAS_AMX_BF16;
+    uint64_t missing = machine->has & ~host.has & ~tiles;
+    if (!missing) return true;
+    StrBuf names = {0};
+    for (int i = 0; i < CPU_FEATURE_COUNT; i++) {
+        if (missing >> i & 1)
+            str_printf(&names, "%s%s", names.len ? ", " : "", feature_table[i].name);
+    }
+    diag_error(diag, (Span){0}, "code for %s cannot run on this machine, which lacks %s",
+               machine->text, str_text(&names));
+    str_free(&names);
+    return false;
 }

@@ -35,6 +35,9 @@ static inline bool cpu_has(const CpuMachine *machine, uint64_t bits) {
 
 /* Reads -mtriple, -mcpu and -mattr. A fault of theirs is a diagnostic. */
 bool cpu_machine(const TargetOptions *options, CpuMachine *machine, Arena *arena, Diag *diag);
+/* Whether code for the machine can run in this process; if not, a diagnostic says what is missing.
+ * Matrix tiles are not looked at: init refuses them where they are used and cannot be. */
+bool cpu_runs_here(const CpuMachine *machine, Arena *arena, Diag *diag);
 bool cpu_describe(const TargetOptions *options, TargetDesc *desc, Arena *arena, Diag *diag);
 bool cpu_probe(StrBuf *line);
 /* NN_CPU_* bits of a machine's features, matrix tiles left out (they count where they are used). */

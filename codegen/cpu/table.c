@@ -143,10 +143,10 @@ static LV entry_function(Unit *unit, const char *name, LT result, int nparams, c
 
 /* One aligned constant that only init names; null where there are none in the object. */
 static LV emit_weights(Unit *unit) {
-    if (unit->options->external_weights || unit->program->weight_bytes == 0) return NULL;
-    size_t bytes;
-    const uint8_t *data = program_weights(unit->program, unit->arena, &bytes);
-    LV value = LLVMConstStringInContext2(unit->context, (const char *)data, bytes, true);
+    if (!unit->weights) return NULL;
+    const char *data = (const char *)unit->weights;
+    size_t bytes = (size_t)unit->program->weight_bytes;
+    LV value = LLVMConstStringInContext2(unit->context, data, bytes, true);
     LV weights = LLVMAddGlobal(unit->module, LLVMTypeOf(value), "weights");
     LLVMSetInitializer(weights, value);
     LLVMSetGlobalConstant(weights, true);

@@ -16,9 +16,11 @@ static const char *const levels[LEVEL_COUNT] = {NULL, "x86-64", "x86-64-v2", "x8
 
 static inline bool level_runs_here(const char *cpu) {
 #if defined(__x86_64__)
-    if (cpu && strcmp(cpu, "x86-64-v4") == 0) return __builtin_cpu_supports("x86-64-v4");
-    if (cpu && strcmp(cpu, "x86-64-v3") == 0) return __builtin_cpu_supports("x86-64-v3");
-    if (cpu && strcmp(cpu, "x86-64-v2") == 0) return __builtin_cpu_supports("x86-64-v2");
+    if (cpu && strcmp(cpu, "x86-64-v4") == 0)
+        return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+    if (cpu && strcmp(cpu, "x86-64-v3") == 0)
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    if (cpu && strcmp(cpu, "x86-64-v2") == 0) return __builtin_cpu_supports("sse4.1");
     return true;
 #else
     return !cpu;

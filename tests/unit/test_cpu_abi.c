@@ -312,3 +312,18 @@ Test(cpu_abi, processors) {
     cr_expect(desc.vector_bits == 256 && !desc.amx_int8 && !desc.amx_bf16);
     arena_destroy(arena);
 }
+
+/* Code that this machine cannot execute is refused before it is loaded. */
+Test(cpu_abi, foreign_code_is_not_loaded) {
+    CpuFixture f = make_program();
+    f.diag = diag_create(f.arena, NULL);
+#if defined(__aarch64__)
+    f.options.triple = "x86_64-linux-gnu";
+#else
+    f.options.triple = "aarch64-linux-gnu";
+#endif
+    cpu_describe_target(&f);
+    cr_expect(!target_cpu.load(f.program, &f.desc, &f.options, &f.loaded, f.diag));
+    cr_expect(strstr(diag_text(f.diag), "cannot run on this machine"));
+    cpu_end(&f);
+}

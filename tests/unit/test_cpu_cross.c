@@ -59,7 +59,7 @@ static FILE *open_in(const char *folder, const char *name, const char *mode) {
 /* Builds a kernel, writes its object and inputs, and evaluates what it should give. */
 static void prepare(Case *c, size_t machine, size_t number, const char *folder, FILE *inputs) {
     DType dtype = types[number % COUNT_OF(types)];
-    char prefix[32], name[32];
+    char prefix[32], name[64];
     snprintf(prefix, sizeof prefix, "net%zu", number);
     c->o = operators_start(dtype, machines[machine].features || number % 2 ? 4 : 1, NULL);
     CpuFixture *f = &c->o.f;
