@@ -101,6 +101,7 @@ void tensor_set_int(Tensor *tensor, int64_t i, int64_t value) {
     case DT_i64: ((int64_t *)tensor->data)[i] = value; return;
     case DT_bool: ((uint8_t *)tensor->data)[i] = value != 0; return;
     case DT_f32: ((float *)tensor->data)[i] = (float)value; return;
+    case DT_f64: ((double *)tensor->data)[i] = (double)value; return;
     default: tensor_set(tensor, i, sticky_double(value)); return;
     }
 }

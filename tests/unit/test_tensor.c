@@ -92,6 +92,11 @@ Test(tensor, floats_round_once) {
     cr_expect_eq(tensor_get(&brain, 1), 0x1p62 + 0x1p55);
     tensor_set_int(&brain, 1, -((int64_t)1 << 62) - ((int64_t)1 << 54));
     cr_expect_eq(tensor_get(&brain, 1), -0x1p62);
+    Tensor wide = VECTOR(DT_f64, 0);
+    tensor_set_int(&wide, 0, INT64_MAX);
+    cr_expect_eq(tensor_get(&wide, 0), 0x1p63);
+    tensor_set_int(&wide, 0, ((int64_t)1 << 53) + 3);
+    cr_expect_eq(tensor_get(&wide, 0), 0x1p53 + 4);
 }
 
 Test(tensor, hash_covers_type_shape_and_contents) {
