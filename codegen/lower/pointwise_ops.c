@@ -43,12 +43,26 @@ BINARY(minimum, LB_MIN)
 BINARY(maximum, LB_MAX)
 BINARY(eq, LB_EQ)
 BINARY(ne, LB_NE)
-BINARY(lt, LB_LT)
-BINARY(le, LB_LE)
-BINARY(gt, LB_GT)
-BINARY(ge, LB_GE)
 BINARY(and, LB_AND)
 BINARY(or, LB_OR)
+
+/* Loop IR does not order bools: false < true is said by logic. */
+static LX ordered(Kernel *k, LBinary op, LX x, LX y) {
+    if (x->type.dtype != DT_bool) return lx_binary(k->b, op, x, y);
+    bool less = op == LB_LT || op == LB_LE, strict = op == LB_LT || op == LB_GT;
+    LX low = lx_unary(k->b, LU_NOT, less ? x : y), high = less ? y : x;
+    return lx_binary(k->b, strict ? LB_AND : LB_OR, low, high);
+}
+
+#define ORDER(name, op)                                                                            \
+    static LX emit_##name(Kernel *k, const Node *node, LX const *x) {                              \
+        (void)node;                                                                                \
+        return ordered(k, op, x[0], x[1]);                                                         \
+    }
+ORDER(lt, LB_LT)
+ORDER(le, LB_LE)
+ORDER(gt, LB_GT)
+ORDER(ge, LB_GE)
 
 static LX emit_relu(Kernel *k, const Node *node, LX const *x) {
     (void)node;

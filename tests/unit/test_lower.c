@@ -84,6 +84,17 @@ Test(lower_pointwise, comparisons_and_selection) {
     }
 }
 
+Test(lower_pointwise, bools_are_ordered) {
+    static const OpKind ops[] = {OP_lt, OP_le, OP_gt, OP_ge};
+    for (size_t i = 0; i < COUNT_OF(ops); i++) {
+        Fixture f = fixture_create();
+        Value *a = fixture_input(&f, "a", "i32[N, 5]"), *b = fixture_input(&f, "b", "i32[5]");
+        Value *low = build2(&f.b, OP_lt, a, build_scalar(&f.b, DT_i32, 1));
+        Value *small = build2(&f.b, OP_lt, b, build_scalar(&f.b, DT_i32, 0));
+        finish(&f, build2(&f.b, ops[i], low, small));
+    }
+}
+
 Test(lower_pointwise, casts) {
     static const DType types[] = {DT_f16, DT_bf16, DT_f64, DT_i8, DT_u8, DT_i16, DT_i64, DT_bool};
     for (size_t i = 0; i < COUNT_OF(types); i++) {
