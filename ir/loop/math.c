@@ -51,6 +51,15 @@ LX math_abs_with_sign(const Math *m, LX magnitude, LX sign) {
     return lx_bitcast(m->b, m->type.dtype, lx_binary(m->b, LB_OR, value, s));
 }
 
+/* log(2) in two parts; the first has so few bits that its product with an exponent is exact, on machines
+ * without fma too. */
+static LX ln2_high(const Math *m) {
+    return math_const(m, 0.693359375, 6.93147180369123816490e-01);
+}
+static LX ln2_low(const Math *m) {
+    return math_const(m, -2.12194440054690582e-4, 1.90821492927058770002e-10);
+}
+
 /* ---- exp ------------------------------------------------------------------------------------- */
 
 /* (e**r - 1 - r) / r**2 on [-0.35, 0.35]; relative error of e**r below 1e-8 and 2e-19. */
@@ -88,8 +97,8 @@ LX math_exp(const Math *m, LX hi, LX lo) {
     LX n = name(m, "n", lx_sub(b, shifted, magic));
     LX k =
         lx_sub(b, lx_bitcast(b, m->bits, shifted), bits_const(m, 0x4b400000, 0x4338000000000000));
-    LX r = lx_fma(b, n, math_const(m, -0.693147182464599609, -0.69314718055994529), hi);
-    r = lx_fma(b, n, math_const(m, 1.90465421e-9, -2.3190468138462996e-17), r);
+    LX r = lx_fma(b, n, lx_unary(b, LU_NEG, ln2_high(m)), hi);
+    r = lx_fma(b, n, lx_unary(b, LU_NEG, ln2_low(m)), r);
     r = name(m, "r", lo ? lx_add(b, r, lo) : r);
     LX p = lx_fma(b, lx_mul(b, r, r), math_poly(m, r, &exp_poly), r);
     p = name(m, "p", lx_add(b, p, both(m, 1)));
@@ -129,14 +138,6 @@ static void split_exponent(const Math *m, LX x, LX *e, LX *mantissa) {
     *mantissa = name(m, "m", lx_bitcast(b, m->type.dtype, scaled));
     LX shift = lx_select(b, tiny, math_const(m, 25, 54), both(m, 0));
     *e = name(m, "e", lx_sub(b, lx_cast(b, CAST_VALUE, m->type.dtype, whole), shift));
-}
-
-/* log(2) in two parts; the first has so few bits that its product with an exponent is exact. */
-static LX ln2_high(const Math *m) {
-    return math_const(m, 0.693359375, 6.93147180369123816490e-01);
-}
-static LX ln2_low(const Math *m) {
-    return math_const(m, -2.12194440054690582e-4, 1.90821492927058770002e-10);
 }
 
 static LX log_by_difference(const Math *m, LX e, LX f) {
@@ -189,12 +190,36 @@ static Pair fast_sum(const Math *m, LX a, LX b) {
     return (Pair){hi, name(m, "lo", lx_add(m->b, lx_sub(m->b, a, hi), b))};
 }
 
+/* x * y - hi, where hi is that product rounded: exact, with or without an instruction for fma,
+ * because half as many digits multiply without rounding. */
+static LX product_rest(const Math *m, LX x, LX y, LX hi) {
+    LBuilder *b = m->b;
+    LX mask = bits_const(m, -0x1000, -0x8000000);
+    LX xh = lx_bitcast(b, m->type.dtype, lx_binary(b, LB_AND, lx_bitcast(b, m->bits, x), mask));
+    LX yh = lx_bitcast(b, m->type.dtype, lx_binary(b, LB_AND, lx_bitcast(b, m->bits, y), mask));
+    LX x_head = name(m, "xh", xh), y_head = name(m, "yh", yh);
+    LX x_tail = name(m, "xl", lx_sub(b, x, x_head)), y_tail = name(m, "yl", lx_sub(b, y, y_head));
+    LX rest = lx_fma(b, x_head, y_head, lx_unary(b, LU_NEG, hi));
+    rest = lx_fma(b, x_tail, y_head, lx_fma(b, x_head, y_tail, rest));
+    return name(m, "rest", lx_fma(b, x_tail, y_tail, rest));
+}
+
+static Pair with_cross_terms(const Math *m, Pair x, Pair y, LX hi, LX rest) {
+    LX lo = lx_fma(m->b, x.lo, y.hi, lx_fma(m->b, x.hi, y.lo, rest));
+    return (Pair){hi, name(m, "lo", lo)};
+}
+
 static Pair product(const Math *m, Pair x, Pair y) {
+    LX hi = name(m, "hi", lx_mul(m->b, x.hi, y.hi));
+    return with_cross_terms(m, x, y, hi, product_rest(m, x.hi, y.hi, hi));
+}
+
+/* The same for factors of a small term, whose last digits do not count: on a machine without fma
+ * they are lost. */
+static Pair small_product(const Math *m, Pair x, Pair y) {
     LBuilder *b = m->b;
     LX hi = name(m, "hi", lx_mul(b, x.hi, y.hi));
-    LX lo = lx_fma(b, x.hi, y.hi, lx_unary(b, LU_NEG, hi));
-    lo = lx_fma(b, x.lo, y.hi, lx_fma(b, x.hi, y.lo, lo));
-    return (Pair){hi, name(m, "lo", lo)};
+    return with_cross_terms(m, x, y, hi, lx_fma(b, x.hi, y.hi, lx_unary(b, LU_NEG, hi)));
 }
 
 /* (mantissa - 1) / (mantissa + 1). */
@@ -206,8 +231,9 @@ static Pair quotient(const Math *m, LX mantissa) {
     /* Exact: both differences are between neighbours in size. */
     LX d_lo = name(m, "d_lo", lx_sub(b, mantissa, lx_sub(b, d, one)));
     LX hi = name(m, "s", lx_binary(b, LB_DIV, f, d));
-    LX minus = lx_unary(b, LU_NEG, hi);
-    LX rest = lx_fma(b, minus, d_lo, lx_fma(b, minus, d, f));
+    LX back = name(m, "sd", lx_mul(b, hi, d));
+    LX rest = lx_sub(b, lx_sub(b, f, back), product_rest(m, hi, d, back));
+    rest = lx_fma(b, lx_unary(b, LU_NEG, hi), d_lo, rest);
     return (Pair){hi, name(m, "s_lo", lx_binary(b, LB_DIV, rest, d))};
 }
 
@@ -217,12 +243,12 @@ static Pair log_pair(const Math *m, LX x) {
     LBuilder *b = m->b;
     LX e, mantissa;
     split_exponent(m, x, &e, &mantissa);
-    Pair s = quotient(m, mantissa), z = product(m, s, s);
+    Pair s = quotient(m, mantissa), z = small_product(m, s, s);
     LX tail = lx_mul(b, z.hi, math_poly(m, z.hi, &pow_poly));
     Pair p = fast_sum(m, math_const(m, 0.666666686534881592, 0.66666666666666663), tail);
     LX third_lo = math_const(m, -1.98682149251302083e-08, 3.7007434154171886e-17);
     p.lo = name(m, "p_lo", lx_add(b, p.lo, third_lo));
-    Pair t = product(m, z, p);
+    Pair t = small_product(m, z, p);
     Pair u = fast_sum(m, both(m, 2), t.hi);
     u.lo = name(m, "u_lo", lx_add(b, u.lo, t.lo));
     Pair l = product(m, s, u);
@@ -236,7 +262,7 @@ static LX pow_positive(const Math *m, LX ax, LX y) {
     LBuilder *b = m->b;
     Pair l = log_pair(m, ax);
     LX hi = name(m, "w", lx_mul(b, y, l.hi));
-    LX lo = lx_fma(b, y, l.lo, lx_fma(b, y, l.hi, lx_unary(b, LU_NEG, hi)));
+    LX lo = lx_fma(b, y, l.lo, product_rest(m, y, l.hi, hi));
     /* Where the product overflows the low part is NaN, and means nothing. */
     LX in_range = lx_binary(b, LB_LT, lx_unary(b, LU_ABS, hi), both(m, 1000));
     return math_exp(m, hi, name(m, "w_lo", lx_select(b, in_range, lo, both(m, 0))));
