@@ -108,10 +108,13 @@ static void write_tensor_constants(const Header *h, NameSet *done, const char *m
     for (size_t i = 0; i < done->list.len; i++) {
         if (done->list.data[i] == upper) return;
     }
-    vec_push(h->arena, &done->list, upper);
     for (int i = 0; i < type->rank; i++) {
         if (!dim_is_int(type->dims[i], &extent) || !checked_mul(elements, extent, &elements))
             return;
+    }
+    vec_push(h->arena, &done->list, upper);
+    if (done->list.len == 1) {
+        str_append(h->out, "/* Elements of tensors whose shape is fixed. */\n");
     }
     str_printf(h->out, "#define %s_%s_ELEMENTS %lld\n", h->upper, upper, (long long)elements);
 }
@@ -119,7 +122,7 @@ static void write_tensor_constants(const Header *h, NameSet *done, const char *m
 static void write_constants(const Header *h) {
     const Graph *graph = h->program->graph;
     NameSet done = {.names = interner_create(h->arena)};
-    str_append(h->out, "/* Elements of tensors whose shape is fixed. */\n");
+    size_t before = h->out->len;
     for (int i = 0; i < graph->ninputs; i++) {
         write_tensor_constants(h, &done, h->members.inputs[i], &graph->inputs[i]->type);
     }
@@ -131,7 +134,7 @@ static void write_constants(const Header *h) {
         str_printf(h->out, "#define %s_CONTEXT_BYTES %lld\n", h->upper,
                    (long long)h->context_bytes);
     }
-    str_append(h->out, "\n");
+    if (h->out->len > before) str_append(h->out, "\n");
 }
 
 /* ---- structs -------------------------------------------------------------------------------- */
