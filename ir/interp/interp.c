@@ -7,20 +7,23 @@
 
 #include "ir/interp/eval.h"
 
-/* What a run knows of one value, indexed by its id. Ids are unique in the module, so bodies share
- * the array. */
+/* What a run knows of one value. */
 typedef struct Slot {
     Tensor tensor;
-    int uses;   /* reads still to come */
-    bool owned; /* data is on the heap and freed after the last use; else it belongs to someone else
-                 */
+    int uses;    /* reads still to come */
+    bool owned;  /* data is on the heap, freed after the last use; else it is someone else's */
+    bool listed; /* interp_constant: its definition is among the nodes to run */
 } Slot;
+
+/* Slots are found by the value's id, which is unique in the module, so that bodies share them. They
+ * come in pages: a run that needs few of a large module's values costs little. */
+enum { PAGE_SLOTS = 64 };
 
 typedef struct Run {
     const Module *module;
     const int64_t *symbols;
-    Slot *slots;
-    size_t nslots;
+    Slot **pages;
+    size_t npages;
     size_t limit, live; /* bytes of owned tensors */
     const InterpOptions *options;
     Arena *scratch; /* as long as the run */
@@ -43,8 +46,10 @@ bool eval_error(const Eval *e, const char *format, ...) {
 /* ---- tensors of a run ----------------------------------------------------------------------- */
 
 static Slot *slot_of(Run *run, const Value *value) {
-    require(value->id < run->nslots);
-    return &run->slots[value->id];
+    size_t page = value->id / PAGE_SLOTS;
+    require(page < run->npages);
+    if (!run->pages[page]) run->pages[page] = arena_array(run->scratch, Slot, PAGE_SLOTS);
+    return &run->pages[page][value->id % PAGE_SLOTS];
 }
 
 static void slot_free(Run *run, Slot *slot) {
@@ -206,14 +211,16 @@ static Run run_begin(const Module *module, const int64_t *symbols, const InterpO
                .options = options,
                .diag = diag,
                .scratch = arena_create()};
-    run.nslots = module->value_count;
-    run.slots = arena_array(run.scratch, Slot, run.nslots);
+    run.npages = module->value_count / PAGE_SLOTS + 1;
+    run.pages = arena_array(run.scratch, Slot *, run.npages);
     run.limit = options && options->memory_limit ? options->memory_limit : (size_t)8 << 30;
     return run;
 }
 
 static void run_end(Run *run) {
-    for (size_t i = 0; i < run->nslots; i++) slot_free(run, &run->slots[i]);
+    for (size_t page = 0; page < run->npages; page++)
+        for (int i = 0; run->pages[page] && i < PAGE_SLOTS; i++)
+            slot_free(run, &run->pages[page][i]);
     arena_destroy(run->scratch);
 }
 
@@ -254,38 +261,45 @@ bool interp_run(const Graph *graph, const Tensor *inputs, Tensor *outputs, Arena
     return ok;
 }
 
-/* Marks by id the values that value depends on, walking back from its definition; false if an input
- * is among them. */
-static bool mark_needed(const Value *value, bool *needed) {
+/* The nodes that value depends on, each after those it reads. */
+typedef VEC(const Node *) NodeList;
+
+/* A definition on the way from a value back to its parameters, and how many of its operands are
+ * done. */
+typedef struct Visit {
+    const Node *node;
+    int done;
+} Visit;
+
+/* False if an input is among what value depends on. */
+static bool list_needed(Run *run, const Value *value, NodeList *list) {
+    VEC(Visit) path = {0};
     if (!value->def) return false;
-    needed[value->id] = true;
-    for (const Node *node = value->def; node; node = node->prev) {
-        bool wanted = false;
-        for (int i = 0; i < node->nresults; i++) wanted |= needed[node->results[i]->id];
-        if (!wanted) continue;
-        for (int i = 0; i < node->noperands; i++) {
-            if (!node->operands[i]->def) return false;
-            needed[node->operands[i]->id] = true;
+    vec_push(run->scratch, &path, (Visit){value->def, 0});
+    while (path.len > 0) {
+        Visit *visit = &path.data[path.len - 1];
+        if (visit->done == visit->node->noperands) {
+            vec_push(run->scratch, list, visit->node);
+            path.len--;
+            continue;
         }
-        /* From here on the node's own mark says that it is to be run. */
-        needed[node->results[0]->id] = true;
+        const Value *operand = visit->node->operands[visit->done++];
+        if (!operand->def) return false;
+        Slot *slot = slot_of(run, operand->def->results[0]);
+        if (slot->listed) continue;
+        slot->listed = true;
+        vec_push(run->scratch, &path, (Visit){operand->def, 0});
     }
     return true;
 }
 
-static bool run_needed(Run *run, const Value *value, const bool *needed) {
-    const Node *end = value->def->next;
-    graph_each(value->def->graph, node) {
-        if (node == end) break;
-        if (node->nresults == 0 || !needed[node->results[0]->id]) continue;
-        for (int i = 0; i < node->noperands; i++) slot_of(run, node->operands[i])->uses++;
-    }
+static bool run_list(Run *run, const Value *value, const NodeList *list) {
     slot_of(run, value)->uses++;
-    graph_each(value->def->graph, node) {
-        if (node == end) break;
-        if (node->nresults == 0 || !needed[node->results[0]->id]) continue;
-        if (!run_node(run, node)) return false;
-    }
+    for (size_t n = 0; n < list->len; n++)
+        for (int i = 0; i < list->data[n]->noperands; i++)
+            slot_of(run, list->data[n]->operands[i])->uses++;
+    for (size_t n = 0; n < list->len; n++)
+        if (!run_node(run, list->data[n])) return false;
     return true;
 }
 
@@ -293,11 +307,11 @@ bool interp_constant(const Value *value, Tensor *result, Arena *arena, Diag *dia
     *result = (Tensor){0};
     if (!value->def) return false;
     Run run = run_begin(value->def->graph->module, 0, 0, diag);
-    bool *needed = arena_array(run.scratch, bool, run.nslots);
-    bool ok = mark_needed(value, needed);
+    NodeList list = {0};
+    bool ok = list_needed(&run, value, &list);
     if (!ok)
         value_error(&run, value, "is not a constant: it depends on an input");
-    else if ((ok = run_needed(&run, value, needed)))
+    else if ((ok = run_list(&run, value, &list)))
         *result = copy_into(arena, &slot_of(&run, value)->tensor);
     run_end(&run);
     return ok;
