@@ -24,7 +24,8 @@ static int by_value(const void *a, const void *b) {
 }
 
 /* Runs for at least `seconds` and five times, or exactly `runs` times. */
-static bool measure(Executable *executable, int64_t runs, double seconds, Arena *arena, Figures *figures, Diag *diag) {
+static bool measure(Executable *executable, int64_t runs, double seconds, Arena *arena,
+                    Figures *figures, Diag *diag) {
     VEC(double) times = {0};
     for (int i = 0; i < WARM_RUNS; i++) {
         if (!executable_run(executable, diag)) return false;
@@ -39,7 +40,8 @@ static bool measure(Executable *executable, int64_t runs, double seconds, Arena 
         if (runs ? done == runs : (done >= 5 && end - begin >= seconds) || done == MAX_RUNS) break;
     }
     qsort(times.data, times.len, sizeof(double), by_value);
-    *figures = (Figures){(int64_t)times.len, times.data[times.len / 2], times.data[times.len * 9 / 10], times.data[0]};
+    *figures = (Figures){(int64_t)times.len, times.data[times.len / 2],
+                         times.data[times.len * 9 / 10], times.data[0]};
     return true;
 }
 
@@ -81,29 +83,37 @@ static void print_json(const Report *r) {
 }
 
 static void print_text(const Report *r) {
-    printf("%s on %s, %lld thread%s", r->network->name, r->network->target, (long long)r->threads, r->threads == 1 ? "" : "s");
-    for (uint32_t i = 0; i < r->network->symbol_count; i++) printf(", %s = %lld", r->network->symbols[i], (long long)r->symbols[i]);
-    printf("\n  latency   median %.4f ms, 90 %% under %.4f ms, least %.4f ms (%lld runs)\n", 1e3 * r->figures.median,
-           1e3 * r->figures.p90, 1e3 * r->figures.least, (long long)r->figures.runs);
-    printf("  work      %.4f GFLOP, %.2f GFLOP/s", 1e-9 * r->operations, 1e-9 * r->operations / r->figures.median);
+    printf("%s on %s, %lld thread%s", r->network->name, r->network->target, (long long)r->threads,
+           r->threads == 1 ? "" : "s");
+    for (uint32_t i = 0; i < r->network->symbol_count; i++)
+        printf(", %s = %lld", r->network->symbols[i], (long long)r->symbols[i]);
+    printf("\n  latency   median %.4f ms, 90 %% under %.4f ms, least %.4f ms (%lld runs)\n",
+           1e3 * r->figures.median, 1e3 * r->figures.p90, 1e3 * r->figures.least,
+           (long long)r->figures.runs);
+    printf("  work      %.4f GFLOP, %.2f GFLOP/s", 1e-9 * r->operations,
+           1e-9 * r->operations / r->figures.median);
     if (r->peak > 0) {
-        printf(", %.1f %% of the f32 FMA limit (%.1f GFLOP/s, measured now)", 100 * r->operations / r->figures.median / r->peak,
-               1e-9 * r->peak);
+        printf(", %.1f %% of the f32 FMA limit (%.1f GFLOP/s, measured now)",
+               100 * r->operations / r->figures.median / r->peak, 1e-9 * r->peak);
     }
-    printf("\n  memory    %lld bytes of activations, %zu bytes of weights\n", (long long)r->arena_bytes, r->network->weights_bytes);
+    printf("\n  memory    %lld bytes of activations, %zu bytes of weights\n",
+           (long long)r->arena_bytes, r->network->weights_bytes);
 }
 
-static int64_t value_or_zero(const nn_network *network, const nn_expr *expr, const int64_t *symbols) {
+static int64_t value_or_zero(const nn_network *network, const nn_expr *expr,
+                             const int64_t *symbols) {
     int64_t value;
     return nn_eval(expr, symbols, network->symbol_count, &value) == NN_OK ? value : 0;
 }
 
-static bool bench(Compilation *c, Executable *executable, const Tensor *inputs, const int64_t *symbols) {
+static bool bench(Compilation *c, Executable *executable, const Tensor *inputs,
+                  const int64_t *symbols) {
     const Options *o = c->options;
     const nn_network *network = executable->network;
     Report report = {.network = network, .symbols = symbols};
     if (!executable_bind(executable, inputs, symbols, (size_t)o->threads, c->diag) ||
-        !measure(executable, o->runs, o->seconds > 0 ? o->seconds : 1, c->arena, &report.figures, c->diag)) {
+        !measure(executable, o->runs, o->seconds > 0 ? o->seconds : 1, c->arena, &report.figures,
+                 c->diag)) {
         return fail(c, EXIT_INPUT);
     }
     report.threads = o->threads ? o->threads : executable->options.parallel_for ? c->desc.cores : 1;
@@ -118,11 +128,13 @@ static bool bench_network(Compilation *c, Executable *executable) {
     if (!compilation_run(c)) return false;
     const Graph *graph = c->source;
     Tensor *inputs = arena_array(c->arena, Tensor, (size_t)graph->ninputs + 1);
-    int64_t *symbols = arena_array(c->arena, int64_t, (size_t)dim_symbol_count(c->module->dims) + 1);
+    int64_t *symbols =
+        arena_array(c->arena, int64_t, (size_t)dim_symbol_count(c->module->dims) + 1);
     /* A symbol without -bind is measured at 1. */
     for (int s = 0; s < dim_symbol_count(c->module->dims); s++) symbols[s] = 1;
     for (int i = 0; i < graph->ninputs; i++) {
-        if (!input_random(graph, i, symbols, 1, c->arena, &inputs[i], c->diag)) return fail(c, EXIT_INPUT);
+        if (!input_random(graph, i, symbols, 1, c->arena, &inputs[i], c->diag))
+            return fail(c, EXIT_INPUT);
     }
     return executable_compile(c, executable) && bench(c, executable, inputs, symbols);
 }
@@ -144,7 +156,8 @@ static bool artifact_symbols(Compilation *c, const nn_network *network, int64_t 
 }
 
 static bool bench_artifact(Compilation *c, Executable *executable) {
-    if (!setup_target(c) || !executable_open(c->options->file, c->arena, executable, c->diag)) return fail(c, EXIT_INPUT);
+    if (!setup_target(c) || !executable_open(c->options->file, c->arena, executable, c->diag))
+        return fail(c, EXIT_INPUT);
     const nn_network *network = executable->network;
     Tensor *inputs = arena_array(c->arena, Tensor, (size_t)network->input_count + 1);
     int64_t *symbols = arena_array(c->arena, int64_t, (size_t)network->symbol_count + 1);
@@ -152,7 +165,8 @@ static bool bench_artifact(Compilation *c, Executable *executable) {
     for (uint32_t i = 0; i < network->input_count; i++) {
         int64_t dims[MAX_RANK];
         const nn_tensor *declared = &network->inputs[i];
-        for (int axis = 0; axis < declared->rank; axis++) dims[axis] = value_or_zero(network, &declared->dims[axis], symbols);
+        for (int axis = 0; axis < declared->rank; axis++)
+            dims[axis] = value_or_zero(network, &declared->dims[axis], symbols);
         inputs[i] = tensor_new(c->arena, (DType)declared->type, declared->rank, dims);
         tensor_random(&inputs[i], 1, declared->name);
     }

@@ -65,7 +65,8 @@ static bool emit_stage(Compilation *c, const Stage *stage) {
     if (ok) {
         OutputFile file = {path, str_text(&text), text.len, 0644};
         vec_push(c->arena, &artifacts.files, file);
-        if (strcmp(path, "-") != 0 && stage->write == write_graph) add_constants(c, path, &artifacts);
+        if (strcmp(path, "-") != 0 && stage->write == write_graph)
+            add_constants(c, path, &artifacts);
         ok = files_write(artifacts.files.data, artifacts.files.len, c->diag) || fail(c, EXIT_INPUT);
     }
     str_free(&text);
@@ -81,7 +82,8 @@ static bool known_kind(Compilation *c, const char *kind) {
         str_printf(&known, "%s%s", k == c->target->emit_kinds ? "" : ", ", *k);
     }
     if (!found) {
-        fprintf(stderr, "nnc: target %s cannot write '%s'; -emit takes %s\n", c->target->name, kind, str_text(&known));
+        fprintf(stderr, "nnc: target %s cannot write '%s'; -emit takes %s\n", c->target->name, kind,
+                str_text(&known));
         fail(c, EXIT_USAGE);
     }
     str_free(&known);
@@ -91,11 +93,13 @@ static bool known_kind(Compilation *c, const char *kind) {
 /* A make rule: every output depends on every file that was read. */
 static void add_depfile(Compilation *c, Artifacts *artifacts) {
     StrBuf text = {0};
-    for (size_t i = 0; i < artifacts->files.len; i++) str_printf(&text, "%s%s", i ? " " : "", artifacts->files.data[i].path);
+    for (size_t i = 0; i < artifacts->files.len; i++)
+        str_printf(&text, "%s%s", i ? " " : "", artifacts->files.data[i].path);
     str_putc(&text, ':');
     for (size_t i = 0; i < c->nsources; i++) str_printf(&text, " %s", c->sources[i]);
     str_putc(&text, '\n');
-    OutputFile file = {c->options->depfile, arena_strdup(c->arena, str_text(&text)), text.len, 0644};
+    OutputFile file = {c->options->depfile, arena_strdup(c->arena, str_text(&text)), text.len,
+                       0644};
     vec_push(c->arena, &artifacts->files, file);
     str_free(&text);
 }
@@ -113,7 +117,8 @@ static const char *default_path(Compilation *c, const char *kind) {
 }
 
 static bool is_identifier(const char *text) {
-    size_t letters = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789");
+    size_t letters =
+        strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789");
     return letters > 0 && !text[letters] && !(text[0] >= '0' && text[0] <= '9');
 }
 
@@ -126,14 +131,17 @@ static bool emit_target(Compilation *c, const char *kind) {
     Artifacts artifacts = {.arena = c->arena};
     const char *path = c->options->output_path ? c->options->output_path : default_path(c, kind);
     double start = dump_clock();
-    if (!c->target->emit(c->program, &c->desc, &c->target_options, kind, path, &artifacts, c->diag)) {
+    if (!c->target->emit(c->program, &c->desc, &c->target_options, kind, path, &artifacts,
+                         c->diag)) {
         return fail(c, EXIT_MACHINE);
     }
     dump_time(c, "emit", start);
     if (c->options->depfile) add_depfile(c, &artifacts);
-    if (!files_write(artifacts.files.data, artifacts.files.len, c->diag)) return fail(c, EXIT_INPUT);
+    if (!files_write(artifacts.files.data, artifacts.files.len, c->diag))
+        return fail(c, EXIT_INPUT);
     for (size_t i = 0; c->options->verbose && i < artifacts.files.len; i++) {
-        fprintf(stderr, "wrote %s, %zu bytes\n", artifacts.files.data[i].path, artifacts.files.data[i].size);
+        fprintf(stderr, "wrote %s, %zu bytes\n", artifacts.files.data[i].path,
+                artifacts.files.data[i].size);
     }
     return true;
 }

@@ -11,7 +11,8 @@ int command_devices(const Options *options, Arena *arena) {
     for (size_t i = 0; i < target_count; i++) {
         StrBuf line = {0};
         bool found = target_table[i]->probe(&line);
-        printf("%-10s %s\n", target_table[i]->name, found ? str_text(&line) : "cannot run on this machine");
+        printf("%-10s %s\n", target_table[i]->name,
+               found ? str_text(&line) : "cannot run on this machine");
         str_free(&line);
     }
     return EXIT_OK;

@@ -11,7 +11,8 @@ double dump_clock(void) {
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-static void print_time(const Compilation *c, const char *stage, double seconds, const char *remark) {
+static void print_time(const Compilation *c, const char *stage, double seconds,
+                       const char *remark) {
     if (c->options->time_passes) fprintf(stderr, "%10.3f ms  %s%s\n", 1e3 * seconds, stage, remark);
 }
 
@@ -27,7 +28,8 @@ static void write_dump(Dumper *dumper, const char *moment, const Pass *pass, con
     if (!c->options->dump_dir) {
         fprintf(stderr, "# %s %s\n%s", moment, pass->name, str_text(&text));
     } else {
-        const char *path = arena_printf(c->arena, "%s/%02d-%s-%s.nnir", c->options->dump_dir, dumper->number++, moment, pass->name);
+        const char *path = arena_printf(c->arena, "%s/%02d-%s-%s.nnir", c->options->dump_dir,
+                                        dumper->number++, moment, pass->name);
         OutputFile file = {path, text.data, text.len, 0644};
         files_write(&file, 1, c->diag);
     }
@@ -40,7 +42,8 @@ static void before_pass(void *data, const Pass *pass, const Graph *graph, int nu
     if (dumper->any && dumper->before) write_dump(dumper, "before", pass, graph);
 }
 
-static void after_pass(void *data, const Pass *pass, const Graph *graph, int number, bool changed, double seconds) {
+static void after_pass(void *data, const Pass *pass, const Graph *graph, int number, bool changed,
+                       double seconds) {
     Dumper *dumper = data;
     (void)number;
     if (dumper->any && dumper->after) write_dump(dumper, "after", pass, graph);

@@ -4,7 +4,8 @@
 #include <string.h>
 
 static void error(Diag *diag, const char *what, nn_status status, const char *detail) {
-    diag_error(diag, (Span){0}, "%s: %s%s%s", what, nn_status_text(status), detail && *detail ? ": " : "", detail ? detail : "");
+    diag_error(diag, (Span){0}, "%s: %s%s%s", what, nn_status_text(status),
+               detail && *detail ? ": " : "", detail ? detail : "");
 }
 
 bool executable_compile(Compilation *c, Executable *executable) {
@@ -13,7 +14,8 @@ bool executable_compile(Compilation *c, Executable *executable) {
         diag_error(c->diag, (Span){0}, "target '%s' cannot run on this machine", c->target->name);
         return fail(c, EXIT_MACHINE);
     }
-    if (!c->target->load(c->program, &c->desc, &c->target_options, &executable->loaded, c->diag)) return fail(c, EXIT_MACHINE);
+    if (!c->target->load(c->program, &c->desc, &c->target_options, &executable->loaded, c->diag))
+        return fail(c, EXIT_MACHINE);
     executable->network = executable->loaded.network;
     return true;
 }
@@ -43,10 +45,12 @@ void executable_close(Executable *e) {
     *e = (Executable){0};
 }
 
-static bool match_input(const nn_tensor *declared, const Tensor *given, const nn_network *network, int64_t *symbols, Diag *diag) {
+static bool match_input(const nn_tensor *declared, const Tensor *given, const nn_network *network,
+                        int64_t *symbols, Diag *diag) {
     if ((int)declared->type != (int)given->dtype || declared->rank != given->rank) {
-        diag_error(diag, (Span){0}, "input '%s' is %s with %d dimensions, found %s with %d", declared->name,
-                   dtype_name((DType)declared->type), declared->rank, dtype_name(given->dtype), given->rank);
+        diag_error(diag, (Span){0}, "input '%s' is %s with %d dimensions, found %s with %d",
+                   declared->name, dtype_name((DType)declared->type), declared->rank,
+                   dtype_name(given->dtype), given->rank);
         return false;
     }
     for (int axis = 0; axis < given->rank; axis++) {
@@ -56,16 +60,18 @@ static bool match_input(const nn_tensor *declared, const Tensor *given, const nn
             symbols[dim->code[1]] = given->dims[axis];
             continue;
         }
-        if (nn_eval(dim, symbols, network->symbol_count, &expected) != NN_OK || expected != given->dims[axis]) {
-            diag_error(diag, (Span){0}, "input '%s': dimension %d is %lld, expected %lld", declared->name, axis,
-                       (long long)given->dims[axis], (long long)expected);
+        if (nn_eval(dim, symbols, network->symbol_count, &expected) != NN_OK ||
+            expected != given->dims[axis]) {
+            diag_error(diag, (Span){0}, "input '%s': dimension %d is %lld, expected %lld",
+                       declared->name, axis, (long long)given->dims[axis], (long long)expected);
             return false;
         }
     }
     return true;
 }
 
-bool executable_symbols(const nn_network *network, const Tensor *inputs, int64_t *symbols, Diag *diag) {
+bool executable_symbols(const nn_network *network, const Tensor *inputs, int64_t *symbols,
+                        Diag *diag) {
     for (uint32_t i = 0; i < network->symbol_count; i++) symbols[i] = -1;
     for (uint32_t i = 0; i < network->input_count; i++) {
         if (!match_input(&network->inputs[i], &inputs[i], network, symbols, diag)) return false;
@@ -86,8 +92,10 @@ static bool make_outputs(Executable *e, const int64_t *symbols, Diag *diag) {
             if (status == NN_OK && dims[axis] < 0) status = NN_INVALID;
         }
         Tensor shape;
-        if (status != NN_OK || !tensor_shape(&shape, (DType)declared->type, declared->rank, dims, (size_t)1 << 36)) {
-            error(diag, "cannot make an output", status == NN_OK ? NN_TOO_LARGE : status, declared->name);
+        if (status != NN_OK ||
+            !tensor_shape(&shape, (DType)declared->type, declared->rank, dims, (size_t)1 << 36)) {
+            error(diag, "cannot make an output", status == NN_OK ? NN_TOO_LARGE : status,
+                  declared->name);
             return false;
         }
         e->outputs[i] = tensor_new(e->arena, (DType)declared->type, declared->rank, dims);
@@ -99,7 +107,8 @@ static bool make_outputs(Executable *e, const int64_t *symbols, Diag *diag) {
 static void make_io(Executable *e, const Tensor *inputs, const int64_t *symbols) {
     const nn_network *network = e->network;
     size_t head = network->symbol_count * sizeof(int64_t);
-    char *io = arena_alloc(e->arena, head + (network->input_count + network->output_count) * sizeof(void *) + 1);
+    char *io = arena_alloc(
+        e->arena, head + (network->input_count + network->output_count) * sizeof(void *) + 1);
     if (head) memcpy(io, symbols, head);
     void **pointers = (void **)(void *)(io + head);
     for (uint32_t i = 0; i < network->input_count; i++) *pointers++ = inputs[i].data;
@@ -107,7 +116,8 @@ static void make_io(Executable *e, const Tensor *inputs, const int64_t *symbols)
     e->io = io;
 }
 
-bool executable_bind(Executable *e, const Tensor *inputs, const int64_t *symbols, size_t threads, Diag *diag) {
+bool executable_bind(Executable *e, const Tensor *inputs, const int64_t *symbols, size_t threads,
+                     Diag *diag) {
     drop_context(e);
     nn_status status = nn_default_options(threads, &e->options);
     if (status != NN_OK) {

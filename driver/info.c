@@ -70,9 +70,11 @@ static void print_layers(Compilation *c) {
     }
 }
 
-static void print_signature(Compilation *c, const char *what, int count, Value *const *values, const char *const *names) {
+static void print_signature(Compilation *c, const char *what, int count, Value *const *values,
+                            const char *const *names) {
     for (int i = 0; i < count; i++) {
-        printf("  %-9s %s: %s\n", i ? "" : what, names[i], type_text(c->module->dims, c->arena, &values[i]->type));
+        printf("  %-9s %s: %s\n", i ? "" : what, names[i],
+               type_text(c->module->dims, c->arena, &values[i]->type));
     }
 }
 
@@ -87,11 +89,13 @@ static void print_memory(Compilation *c) {
         Dim size = dim_mul(dims, region->unit, dim_int(dims, region->bytes));
         printf("%s %s", r ? " +" : "", size ? dim_text(dims, c->arena, size) : "too large");
     }
-    printf("%s bytes; weights: %" PRId64 " bytes\n", c->program->regions.len ? "" : " 0", c->program->weight_bytes);
+    printf("%s bytes; weights: %" PRId64 " bytes\n", c->program->regions.len ? "" : " 0",
+           c->program->weight_bytes);
     if (count > (int)COUNT_OF(symbols)) known = false;
     for (int s = 0; known && s < count; s++) symbols[s] = 1;
-    if (known) printf("            %" PRId64 " bytes at least are alive at once%s\n", plan_memory_bound(c->program, symbols),
-                      count ? " (all symbols 1)" : "");
+    if (known)
+        printf("            %" PRId64 " bytes at least are alive at once%s\n",
+               plan_memory_bound(c->program, symbols), count ? " (all symbols 1)" : "");
 }
 
 static void print_text(Compilation *c) {
@@ -103,18 +107,21 @@ static void print_text(Compilation *c) {
     printf("  parameters %" PRId64, learned);
     if (statistics) printf(" (and %" PRId64 " running statistics)", statistics);
     Dim operations = program_operations(c->program);
-    printf("\n  operations %s a run, in %zu kernels (%zu different)\n", operations ? dim_text(c->module->dims, c->arena, operations) : "unknown",
+    printf("\n  operations %s a run, in %zu kernels (%zu different)\n",
+           operations ? dim_text(c->module->dims, c->arena, operations) : "unknown",
            c->program->calls.len, c->program->kernels.len);
     print_memory(c);
     print_layers(c);
 }
 
-static void add_signature(Compilation *c, cJSON *root, const char *what, int count, Value *const *values, const char *const *names) {
+static void add_signature(Compilation *c, cJSON *root, const char *what, int count,
+                          Value *const *values, const char *const *names) {
     cJSON *list = cJSON_AddArrayToObject(root, what);
     for (int i = 0; i < count; i++) {
         cJSON *entry = cJSON_CreateObject();
         cJSON_AddStringToObject(entry, "name", names[i]);
-        cJSON_AddStringToObject(entry, "type", type_text(c->module->dims, c->arena, &values[i]->type));
+        cJSON_AddStringToObject(entry, "type",
+                                type_text(c->module->dims, c->arena, &values[i]->type));
         cJSON_AddItemToArray(list, entry);
     }
 }
@@ -129,7 +136,8 @@ static void print_json(Compilation *c) {
     cJSON_AddNumberToObject(root, "parameters", (double)count_parameters(graph, &statistics));
     cJSON_AddNumberToObject(root, "running_statistics", (double)statistics);
     Dim operations = program_operations(c->program);
-    cJSON_AddStringToObject(root, "operations", operations ? dim_text(c->module->dims, c->arena, operations) : "");
+    cJSON_AddStringToObject(root, "operations",
+                            operations ? dim_text(c->module->dims, c->arena, operations) : "");
     cJSON_AddNumberToObject(root, "kernels", (double)c->program->calls.len);
     cJSON_AddNumberToObject(root, "weight_bytes", (double)c->program->weight_bytes);
     char *text = cJSON_Print(root);

@@ -17,27 +17,36 @@ static bool outputs_agree(const Graph *graph, const Tensor *a, const Tensor *b) 
     return true;
 }
 
-static bool interpret(Compilation *c, const Graph *graph, const Tensor *inputs, const int64_t *symbols, Tensor *outputs, Arena *arena) {
+static bool interpret(Compilation *c, const Graph *graph, const Tensor *inputs,
+                      const int64_t *symbols, Tensor *outputs, Arena *arena) {
     InterpOptions options = {.symbols = symbols};
     return interp_run(graph, inputs, outputs, arena, &options, c->diag);
 }
 
 /* Interprets the graph after each pass; true and a line if one changes the result. */
-static bool blame_pass(Compilation *c, const Tensor *inputs, const int64_t *symbols, const Tensor *reference, Arena *arena) {
+static bool blame_pass(Compilation *c, const Tensor *inputs, const int64_t *symbols,
+                       const Tensor *reference, Arena *arena) {
     const Pass **passes;
     size_t count;
     StrBuf report = {0};
-    PassContext context = {.module = c->module, .target = &c->desc, .diag = c->diag, .report = &report};
+    PassContext context = {
+        .module = c->module, .target = &c->desc, .diag = c->diag, .report = &report};
     Tensor *outputs = arena_array(arena, Tensor, (size_t)c->source->noutputs + 1);
     bool found = false;
-    if (!setup_pass_options(c, &context.options) || !compilation_passes(c, &passes, &count)) return false;
+    if (!setup_pass_options(c, &context.options) || !compilation_passes(c, &passes, &count))
+        return false;
     Graph *graph = graph_clone(c->source, NULL);
     for (size_t i = 0; i < count && !found; i++) {
         PassInspector none = {0};
-        if (!passes_run(&context, graph, &passes[i], 1, &none) || !interpret(c, graph, inputs, symbols, outputs, arena)) break;
+        if (!passes_run(&context, graph, &passes[i], 1, &none) ||
+            !interpret(c, graph, inputs, symbols, outputs, arena))
+            break;
         /* Quantization changes results on purpose. */
         found = !outputs_agree(graph, outputs, reference) && !context.options.quantize_delta;
-        if (found) printf("  the pass '%s' changes the result: the graph after it disagrees with the one before\n", passes[i]->name);
+        if (found)
+            printf("  the pass '%s' changes the result: the graph after it disagrees with the one "
+                   "before\n",
+                   passes[i]->name);
     }
     str_free(&report);
     return found;
@@ -49,7 +58,8 @@ static Graph *graph_with_all_outputs(Compilation *c, Arena *arena) {
     VEC(Value *) kept = {0};
     VEC(const char *) names = {0};
     graph_each(graph, node) {
-        for (int i = 0; i < node->nresults && node->op != OP_const; i++) vec_push(arena, &kept, node->results[i]);
+        for (int i = 0; i < node->nresults && node->op != OP_const; i++)
+            vec_push(arena, &kept, node->results[i]);
     }
     for (size_t i = 0; i < kept.len; i++) {
         if (kept.data[i]->type.layout) {
@@ -69,51 +79,63 @@ static void print_index(const Tensor *tensor, int64_t flat) {
         flat /= tensor->dims[axis];
     }
     printf("[");
-    for (int axis = 0; axis < tensor->rank; axis++) printf("%s%lld", axis ? ", " : "", (long long)index[axis]);
+    for (int axis = 0; axis < tensor->rank; axis++)
+        printf("%s%lld", axis ? ", " : "", (long long)index[axis]);
     printf("]");
 }
 
-static void print_wrong(const Graph *graph, const Value *value, const Tensor *found, const Tensor *expected) {
+static void print_wrong(const Graph *graph, const Value *value, const Tensor *found,
+                        const Tensor *expected) {
     Agreement a = tensor_agreement(found, expected, locate_tolerance);
     StrBuf type = {0};
     type_print(graph->module->dims, &value->type, &type);
     printf("  first wrong value: %s, %s", value->path, str_text(&type));
-    if (value->span.source) printf(", from %s:%d:%d", source_name(value->span.source), span_line(value->span), span_column(value->span));
+    if (value->span.source)
+        printf(", from %s:%d:%d", source_name(value->span.source), span_line(value->span),
+               span_column(value->span));
     printf("\n  relative error %.2e, largest %.2e", a.relative_l2, a.max_error);
     if (a.worst >= 0) {
         printf(", worst at ");
         print_index(found, a.worst);
-        printf(": found %.9g, expected %.9g", tensor_get(found, a.worst), tensor_get(expected, a.worst));
+        printf(": found %.9g, expected %.9g", tensor_get(found, a.worst),
+               tensor_get(expected, a.worst));
     }
     printf("\n");
     str_free(&type);
 }
 
 /* Compiles the graph with all values kept and compares them in order. */
-static void blame_kernel(Compilation *c, const Tensor *inputs, const int64_t *symbols, Arena *arena) {
+static void blame_kernel(Compilation *c, const Tensor *inputs, const int64_t *symbols,
+                         Arena *arena) {
     Compilation probe = *c;
     probe.graph = graph_with_all_outputs(c, arena);
     probe.program = lower_graph(probe.graph, &c->desc, c->diag);
     Tensor *expected = arena_array(arena, Tensor, (size_t)probe.graph->noutputs + 1);
     Executable executable = {0};
-    if (probe.program && plan_memory(probe.program, c->diag) && interpret(c, probe.graph, inputs, symbols, expected, arena) &&
-        executable_compile(&probe, &executable) && executable_bind(&executable, inputs, symbols, 1, c->diag) &&
+    if (probe.program && plan_memory(probe.program, c->diag) &&
+        interpret(c, probe.graph, inputs, symbols, expected, arena) &&
+        executable_compile(&probe, &executable) &&
+        executable_bind(&executable, inputs, symbols, 1, c->diag) &&
         executable_run(&executable, c->diag)) {
         int wrong = 0;
         while (wrong < probe.graph->noutputs &&
-               tensor_agreement(&executable.outputs[wrong], &expected[wrong], locate_tolerance).agrees) {
+               tensor_agreement(&executable.outputs[wrong], &expected[wrong], locate_tolerance)
+                   .agrees) {
             wrong++;
         }
         if (wrong < probe.graph->noutputs) {
-            print_wrong(probe.graph, probe.graph->outputs[wrong], &executable.outputs[wrong], &expected[wrong]);
+            print_wrong(probe.graph, probe.graph->outputs[wrong], &executable.outputs[wrong],
+                        &expected[wrong]);
         } else {
-            printf("  every kernel's result is right when all are kept: buffers that share memory may overlap in time\n");
+            printf("  every kernel's result is right when all are kept: buffers that share memory "
+                   "may overlap in time\n");
         }
     }
     executable_close(&executable);
 }
 
-void locate_first_wrong(Compilation *c, const Tensor *inputs, const int64_t *symbols, Arena *arena) {
+void locate_first_wrong(Compilation *c, const Tensor *inputs, const int64_t *symbols,
+                        Arena *arena) {
     Tensor *reference = arena_array(arena, Tensor, (size_t)c->source->noutputs + 1);
     if (!interpret(c, c->source, inputs, symbols, reference, arena)) return;
     if (!blame_pass(c, inputs, symbols, reference, arena)) blame_kernel(c, inputs, symbols, arena);

@@ -55,7 +55,8 @@ static int run_command(const Options *options, Arena *arena) {
 
 /* A fault in nnc's own code: only async-signal-safe calls from here. */
 static void on_fault(int signal_number) {
-    static const char text[] = "nnc: internal error: a fault in the compiler itself. Please report it with the network and the "
+    static const char text[] = "nnc: internal error: a fault in the compiler itself. Please report "
+                               "it with the network and the "
                                "command line; -dump-dir=DIR keeps the IR.\n";
     (void)signal_number;
     (void)!write(STDERR_FILENO, text, sizeof text - 1);

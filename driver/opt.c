@@ -27,10 +27,12 @@ static bool side_file(Compilation *c, ParamSource *source) {
 static bool load_dump(Compilation *c) {
     FileBytes bytes;
     ParamSource constants = {0};
-    if (!file_read(c->arena, c->options->file, DUMP_LIMIT, &bytes, c->diag, (Span){0}) || !side_file(c, &constants)) {
+    if (!file_read(c->arena, c->options->file, DUMP_LIMIT, &bytes, c->diag, (Span){0}) ||
+        !side_file(c, &constants)) {
         return fail(c, EXIT_INPUT);
     }
-    const Source *source = diag_add_source(c->diag, c->options->file, (const char *)bytes.data, bytes.size);
+    const Source *source =
+        diag_add_source(c->diag, c->options->file, (const char *)bytes.data, bytes.size);
     c->module = graph_parse(source, c->arena, c->diag, constants.find ? &constants : NULL);
     if (!c->module) return fail(c, EXIT_INPUT);
     c->source = c->graph = c->module->graph;
@@ -54,10 +56,12 @@ static bool bind_symbols(Compilation *c) {
 
 int command_opt(const Options *options, Arena *arena) {
     Compilation *c = compilation_create(options, arena);
-    if (setup_target(c) && load_dump(c) && bind_symbols(c) && (!options->weights || setup_weights(c)) && compilation_optimize(c)) {
+    if (setup_target(c) && load_dump(c) && bind_symbols(c) &&
+        (!options->weights || setup_weights(c)) && compilation_optimize(c)) {
         StrBuf text = {0};
         graph_print(c->graph, &text);
-        OutputFile file = {options->output_path ? options->output_path : "-", str_text(&text), text.len, 0644};
+        OutputFile file = {options->output_path ? options->output_path : "-", str_text(&text),
+                           text.len, 0644};
         if (!files_write(&file, 1, c->diag)) fail(c, EXIT_INPUT);
         str_free(&text);
     }

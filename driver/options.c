@@ -8,15 +8,15 @@
 /* ---- commands --------------------------------------------------------------------------------- */
 
 enum { /* which commands take an option */
-    C = 1 << COMMAND_COMPILE,
-    R = 1 << COMMAND_RUN,
-    B = 1 << COMMAND_BENCH,
-    V = 1 << COMMAND_VERIFY,
-    I = 1 << COMMAND_INFO,
-    P = 1 << COMMAND_OPT,
-    D = 1 << COMMAND_DEVICES,
-    NETWORK = C | R | B | V | I,
-    ALL = NETWORK | P | D,
+       C = 1 << COMMAND_COMPILE,
+       R = 1 << COMMAND_RUN,
+       B = 1 << COMMAND_BENCH,
+       V = 1 << COMMAND_VERIFY,
+       I = 1 << COMMAND_INFO,
+       P = 1 << COMMAND_OPT,
+       D = 1 << COMMAND_DEVICES,
+       NETWORK = C | R | B | V | I,
+       ALL = NETWORK | P | D,
 };
 
 static const struct {
@@ -46,7 +46,8 @@ static const struct {
     {"opt", COMMAND_OPT, "nnc opt DUMP.nnir -passes=A,B [options]", "run passes on a saved IR dump",
      "  nnc net.nn -emit=graph -passes= -o net.nnir\n"
      "  nnc opt net.nnir -passes=cse,dce\n"},
-    {"devices", COMMAND_DEVICES, "nnc devices", "show what this machine can run", "  nnc devices\n"},
+    {"devices", COMMAND_DEVICES, "nnc devices", "show what this machine can run",
+     "  nnc devices\n"},
 };
 
 /* ---- options ---------------------------------------------------------------------------------- */
@@ -57,8 +58,8 @@ typedef struct OptionSpec {
     const char *name;
     OptionKind kind;
     int commands;
-    size_t offset; /* of the member in Options */
-    int action;    /* ACTION: the command it stands for */
+    size_t offset;     /* of the member in Options */
+    int action;        /* ACTION: the command it stands for */
     const char *value; /* what the help shows for the value */
     const char *help;
 } OptionSpec;
@@ -70,17 +71,22 @@ static const OptionSpec specs[] = {
     {"emit", TEXT, C, AT(emit), "KIND", "ast, graph, loops, llvm, asm, obj (default), so"},
     {"weights", TEXT, NETWORK | P, AT(weights), "FILE",
      ".safetensors, .npz, or random[:SEED]; default: the file named like the source"},
-    {"weights-out", TEXT, C, AT(weights_out), "external", "write the weights to a file of their own"},
-    {"Wextra-weights", TEXT, NETWORK, AT(extra_weights), "error", "refuse tensors the network does not use"},
+    {"weights-out", TEXT, C, AT(weights_out), "external",
+     "write the weights to a file of their own"},
+    {"Wextra-weights", TEXT, NETWORK, AT(extra_weights), "error",
+     "refuse tensors the network does not use"},
     {"bind", NAMED, NETWORK | P, AT(binds), "N=8", "give a symbol its value"},
     {"network", TEXT, NETWORK, AT(network), "NAME", "which network of the file"},
     {"prefix", TEXT, C, AT(prefix), "NAME", "of the generated names; default: the network's name"},
-    {"I", LIST, NETWORK, AT(search), "DIR", "where imports are looked for besides the file's folder"},
+    {"I", LIST, NETWORK, AT(search), "DIR",
+     "where imports are looked for besides the file's folder"},
     {"O", LEVEL, NETWORK, AT(level), "0..3", "how much to optimize; default 2"},
     {"passes", TEXT, NETWORK | P, AT(passes), "A,B,C", "run exactly these passes"},
     {"quantize", TEXT, NETWORK, AT(quantize), "delta:D", "store weights as round(w / D)"},
-    {"report", TEXT, NETWORK, AT(report), "FILE", "write the report of quantization there, not to stderr"},
-    {"fp", TEXT, NETWORK, AT(fp), "strict|fast", "floating point: strict (default) keeps the fixed order"},
+    {"report", TEXT, NETWORK, AT(report), "FILE",
+     "write the report of quantization there, not to stderr"},
+    {"fp", TEXT, NETWORK, AT(fp), "strict|fast",
+     "floating point: strict (default) keeps the fixed order"},
     {"precision", TEXT, NETWORK, AT(precision), "f32", "arithmetic of float layers"},
     {"mcpu", TEXT, NETWORK | P, AT(cpu), "NAME", "processor, as in LLVM; default: this machine's"},
     {"mtriple", TEXT, C | I | P, AT(triple), "TRIPLE", "machine to compile for"},
@@ -88,14 +94,16 @@ static const OptionSpec specs[] = {
     {"device", TEXT, NETWORK, AT(device), "NAME", "a target description"},
     {"threads", NUMBER, R | B | V, AT(threads), "N", "threads; default: one for each core"},
     {"input", NAMED, R, AT(inputs), "NAME=FILE.npy", "an input; random[:SEED] for a generated one"},
-    {"output", NAMED, R, AT(outputs), "NAME=FILE.npy", "where to write an output; default: print it"},
+    {"output", NAMED, R, AT(outputs), "NAME=FILE.npy",
+     "where to write an output; default: print it"},
     {"check", FLAG, R, AT(check), "", "compare with the reference"},
     {"n", NUMBER, V | B, AT(runs), "N", "verify: how many inputs (8); bench: runs"},
     {"seconds", REAL, B, AT(seconds), "S", "least time to measure; default 1"},
     {"json", FLAG, B | I, AT(json), "", "print one JSON object"},
     {"targets", TEXT, V, AT(targets), "A,B", "which targets; default: all that run here"},
     {"MF", TEXT, C, AT(depfile), "FILE", "write a dependency file for make"},
-    {"dump-ir", DUMP, NETWORK | P, AT(dump_ir), "before|after:PASS", "print the graph around a pass, or around all"},
+    {"dump-ir", DUMP, NETWORK | P, AT(dump_ir), "before|after:PASS",
+     "print the graph around a pass, or around all"},
     {"dump-dir", TEXT, NETWORK | P, AT(dump_dir), "DIR", "write dumps to numbered files there"},
     {"time-passes", FLAG, NETWORK | P, AT(time_passes), "", "print how long each stage took"},
     {"verify", FLAG, NETWORK | P, AT(verify), "", "run the IR verifier after every pass"},
@@ -106,8 +114,7 @@ static const OptionSpec specs[] = {
     {"help", ACTION, ALL, 0, COMMAND_HELP, "", "print this"},
 };
 
-static bool complain(const char *format, ...) PRINTF_LIKE(1, 2);
-static bool complain(const char *format, ...) {
+bool options_complain(const char *format, ...) {
     va_list args;
     va_start(args, format);
     fputs("nnc: ", stderr);
@@ -122,7 +129,8 @@ static const OptionSpec *find_spec(const char *text, const char **value) {
     size_t length = strcspn(text, "=");
     *value = text[length] ? text + length + 1 : NULL;
     for (size_t i = 0; i < COUNT_OF(specs); i++) {
-        if (strlen(specs[i].name) == length && strncmp(specs[i].name, text, length) == 0) return &specs[i];
+        if (strlen(specs[i].name) == length && strncmp(specs[i].name, text, length) == 0)
+            return &specs[i];
     }
     for (size_t i = 0; i < COUNT_OF(specs); i++) {
         if ((specs[i].kind == LEVEL || specs[i].kind == LIST) && text[0] == specs[i].name[0]) {
@@ -139,14 +147,15 @@ static bool set_number(const OptionSpec *spec, const char *value, void *member) 
     if (spec->kind == REAL) {
         double number = strtod(value, &end);
         if (errno || *end || end == value || !(number > 0 && number < 1e6)) {
-            return complain("-%s takes a positive number, found '%s'", spec->name, value);
+            return options_complain("-%s takes a positive number, found '%s'", spec->name, value);
         }
         *(double *)member = number;
         return true;
     }
     long long number = strtoll(value, &end, 10);
     if (errno || *end || end == value || number < 1 || number > 1000000) {
-        return complain("-%s takes a whole number from 1 to 1000000, found '%s'", spec->name, value);
+        return options_complain("-%s takes a whole number from 1 to 1000000, found '%s'",
+                                spec->name, value);
     }
     *(int64_t *)member = number;
     return true;
@@ -160,14 +169,15 @@ static bool set_option(const OptionSpec *spec, const char *value, Arena *arena, 
     case NUMBER:
     case REAL: return set_number(spec, value, member);
     case LEVEL:
-        if (value[0] < '0' || value[0] > '3' || value[1]) return complain("-O takes 0 to 3, found '%s'", value);
+        if (value[0] < '0' || value[0] > '3' || value[1])
+            return options_complain("-O takes 0 to 3, found '%s'", value);
         options->level = value[0] - '0';
         return true;
     case LIST: vec_push(arena, &options->search, value); return true;
     case NAMED: {
         const char *equals = strchr(value, '=');
         if (!equals || equals == value || !equals[1]) {
-            return complain("-%s takes %s, found '%s'", spec->name, spec->value, value);
+            return options_complain("-%s takes %s, found '%s'", spec->name, spec->value, value);
         }
         NamedText named = {arena_strndup(arena, value, (size_t)(equals - value)), equals + 1};
         NamedTexts *list = member;
@@ -198,8 +208,8 @@ static bool unknown_option(const char *argument, const char *name) {
             best = specs[i].name;
         }
     }
-    if (best) return complain("unknown option '%s'; did you mean '-%s'?", argument, best);
-    return complain("unknown option '%s'; nnc -help lists them", argument);
+    if (best) return options_complain("unknown option '%s'; did you mean '-%s'?", argument, best);
+    return options_complain("unknown option '%s'; nnc -help lists them", argument);
 }
 
 static bool takes_value(const OptionSpec *spec) {
@@ -212,13 +222,16 @@ static bool parse_option(int argc, char **argv, int *i, Arena *arena, Options *o
     if (!spec) return unknown_option(argument, name);
     Command command = options->command;
     if (command <= COMMAND_DEVICES && !(spec->commands & 1 << command)) {
-        return complain("option '-%s' does not go with this command; see nnc -help", spec->name);
+        return options_complain("option '-%s' does not go with this command; see nnc -help",
+                                spec->name);
     }
     if (!takes_value(spec) && spec->kind != DUMP && value) {
-        return complain("option '-%s' takes no value", spec->name);
+        return options_complain("option '-%s' takes no value", spec->name);
     }
-    if (takes_value(spec) && (!value || (spec->kind == LEVEL && !*value) || (spec->kind == LIST && !*value))) {
-        if (*i + 1 >= argc) return complain("option '-%s' needs a value: %s", spec->name, spec->value);
+    if (takes_value(spec) &&
+        (!value || (spec->kind == LEVEL && !*value) || (spec->kind == LIST && !*value))) {
+        if (*i + 1 >= argc)
+            return options_complain("option '-%s' needs a value: %s", spec->name, spec->value);
         value = argv[++*i];
     }
     return set_option(spec, value, arena, options);
@@ -227,19 +240,22 @@ static bool parse_option(int argc, char **argv, int *i, Arena *arena, Options *o
 /* What each command cannot do without. */
 static bool check_complete(const Options *options) {
     if (options->command > COMMAND_OPT) return true;
-    if (!options->file) return complain("no input file; nnc -help shows how to call it");
-    if (options->command == COMMAND_OPT && !options->passes) return complain("opt needs -passes=A,B");
+    if (!options->file) return options_complain("no input file; nnc -help shows how to call it");
+    if (options->command == COMMAND_OPT && !options->passes)
+        return options_complain("opt needs -passes=A,B");
     if (options->weights_out && strcmp(options->weights_out, "external") != 0) {
-        return complain("-weights-out takes external, found '%s'", options->weights_out);
+        return options_complain("-weights-out takes external, found '%s'", options->weights_out);
     }
     if (options->extra_weights && strcmp(options->extra_weights, "error") != 0) {
-        return complain("-Wextra-weights takes error, found '%s'", options->extra_weights);
+        return options_complain("-Wextra-weights takes error, found '%s'", options->extra_weights);
     }
     if (options->fp && strcmp(options->fp, "strict") != 0 && strcmp(options->fp, "fast") != 0) {
-        return complain("-fp takes strict or fast, found '%s'", options->fp);
+        return options_complain("-fp takes strict or fast, found '%s'", options->fp);
     }
     if (options->precision && strcmp(options->precision, "f32") != 0) {
-        return complain("-precision: this version computes float layers in f32 only, found '%s'", options->precision);
+        return options_complain(
+            "-precision: this version computes float layers in f32 only, found '%s'",
+            options->precision);
     }
     return true;
 }
@@ -263,7 +279,8 @@ bool options_parse(int argc, char **argv, Arena *arena, Options *options) {
         } else if (!only_files && argv[i][0] == '-' && argv[i][1]) {
             if (!parse_option(argc, argv, &i, arena, options)) return false;
         } else if (options->file) {
-            return complain("more than one input file: '%s' and '%s'", options->file, argv[i]);
+            return options_complain("more than one input file: '%s' and '%s'", options->file,
+                                    argv[i]);
         } else {
             options->file = argv[i];
         }
@@ -281,10 +298,14 @@ void options_help(Command command, StrBuf *out) {
     }
     for (size_t c = 0; c < COUNT_OF(commands); c++) {
         if (commands[c].command != command) continue;
-        str_printf(out, "usage: %s\n%s\n\noptions (one dash or two, = or a blank):\n", commands[c].usage, commands[c].help);
+        str_printf(out, "usage: %s\n%s\n\noptions (one dash or two, = or a blank):\n",
+                   commands[c].usage, commands[c].help);
         for (size_t i = 0; i < COUNT_OF(specs); i++) {
             if (!(specs[i].commands & 1 << command)) continue;
-            const char *glue = !*specs[i].value ? "" : specs[i].kind == LEVEL ? "" : specs[i].kind == DUMP ? "[=" : "=";
+            const char *glue = !*specs[i].value         ? ""
+                               : specs[i].kind == LEVEL ? ""
+                               : specs[i].kind == DUMP  ? "[="
+                                                        : "=";
             char left[64];
             snprintf(left, sizeof left, "-%s%s%s%s", specs[i].name, glue, specs[i].value,
                      specs[i].kind == DUMP ? "]" : "");
@@ -293,7 +314,8 @@ void options_help(Command command, StrBuf *out) {
         str_printf(out, "\nexamples:\n%s", commands[c].examples);
     }
     if (command == COMMAND_COMPILE) {
-        str_append(out, "\nexit status: 0 success, 1 the input is wrong, 2 the command line is wrong, 3 the machine lacks\n"
+        str_append(out, "\nexit status: 0 success, 1 the input is wrong, 2 the command line is "
+                        "wrong, 3 the machine lacks\n"
                         "something, 70 a defect in nnc\n");
     }
 }

@@ -12,7 +12,7 @@ typedef enum Command {
     COMMAND_INFO,
     COMMAND_OPT,
     COMMAND_DEVICES,
-    COMMAND_HELP,    /* text was asked for and is printed by options_help */
+    COMMAND_HELP, /* text was asked for and is printed by options_help */
     COMMAND_VERSION,
     COMMAND_PRINT_PASSES,
     COMMAND_PRINT_OPS,
@@ -30,19 +30,22 @@ typedef struct Options {
     Command help_for;
     const char *file; /* the network, artifact or dump */
     const char *target, *output_path, *emit, *network, *prefix, *weights, *device;
-    const char *cpu, *triple, *features, *passes, *targets, *quantize, *fp, *precision, *report, *weights_out;
+    const char *cpu, *triple, *features, *passes, *targets, *quantize, *fp, *precision, *report,
+        *weights_out;
     const char *dump_ir, *dump_dir, *extra_weights, *depfile;
     bool dump_all, time_passes, verify, verbose, json, check;
-    int level;        /* -O0..-O3 */
-    int64_t threads;  /* 0: not given */
-    int64_t runs;     /* -n */
-    double seconds;   /* bench: least time to measure */
+    int level;       /* -O0..-O3 */
+    int64_t threads; /* 0: not given */
+    int64_t runs;    /* -n */
+    double seconds;  /* bench: least time to measure */
     NamedTexts inputs, outputs, binds;
     VEC(const char *) search;
 } Options;
 
 /* Parses argv. False with a message on stderr where the command line is wrong (exit status 2). */
 bool options_parse(int argc, char **argv, Arena *arena, Options *options);
+/* Says on stderr what is wrong with the command line; always false. */
+bool options_complain(const char *format, ...) PRINTF_LIKE(1, 2);
 /* Text of -help for a command. */
 void options_help(Command command, StrBuf *out);
 

@@ -11,7 +11,8 @@ static LProgram *peak_program(Compilation *c, Module *module, int chains, int la
     DimContext *dims = module->dims;
     LBuilder b;
     LKernel *kernel = lkernel_create(program, "peak_f32", "peak", &b);
-    Dim input[2] = {dim_int(dims, 3), dim_int(dims, lanes)}, output[2] = {dim_int(dims, chains), dim_int(dims, lanes)};
+    Dim input[2] = {dim_int(dims, 3), dim_int(dims, lanes)},
+        output[2] = {dim_int(dims, chains), dim_int(dims, lanes)};
     LBuffer *x = lb_param(&b, "x", SPACE_GLOBAL, DT_f32, 2, input, ACCESS_READ);
     LBuffer *y = lb_param(&b, "y", SPACE_GLOBAL, DT_f32, 2, output, ACCESS_WRITE);
     LX lane = lanes > 1 ? lx_ramp(&b, lx_int(&b, 0), 1, lanes) : lx_int(&b, 0);
@@ -34,8 +35,10 @@ static LProgram *peak_program(Compilation *c, Module *module, int chains, int la
         LX value = lx_load(&b, acc, (LX[]){lx_int(&b, i)});
         lb_store(&b, y, (LX[]){lx_int(&b, i), lane}, value, NULL);
     }
-    LTensor *tensors[2] = {lprogram_tensor(program, "x", TENSOR_INPUT, DT_f32, dim_int(dims, 3 * lanes)),
-                           lprogram_tensor(program, "y", TENSOR_OUTPUT, DT_f32, dim_int(dims, (int64_t)chains * lanes))};
+    LTensor *tensors[2] = {
+        lprogram_tensor(program, "x", TENSOR_INPUT, DT_f32, dim_int(dims, 3 * lanes)),
+        lprogram_tensor(program, "y", TENSOR_OUTPUT, DT_f32,
+                        dim_int(dims, (int64_t)chains * lanes))};
     lprogram_call(program, kernel, tensors, "peak", (Span){0});
     return plan_memory(program, c->diag) ? program : NULL;
 }
@@ -50,7 +53,8 @@ double peak_f32(Compilation *c) {
     Value *x = graph_add_input(graph, "x", &x_type, (Span){0});
     /* The graph only states the signature; the kernel is written by hand. */
     Builder b = {.graph = graph, .path = "peak"};
-    Value *row = build1(&b, OP_slice, x, attr_ints("starts", 1, (int64_t[]){0}), attr_ints("ends", 1, (int64_t[]){1}));
+    Value *row = build1(&b, OP_slice, x, attr_ints("starts", 1, (int64_t[]){0}),
+                        attr_ints("ends", 1, (int64_t[]){1}));
     Value *y = build1(&b, OP_broadcast_to, row, attr_dims("shape", 2, output));
     graph_set_outputs(graph, 1, &y, (const char *const[]){"y"});
 

@@ -9,9 +9,9 @@
 #include "driver/setup.h"
 
 bool compilation_run(Compilation *c) {
-    return compilation_load(c)         /* .nn text, weights      -> graph IR */
-           && compilation_optimize(c)  /* graph IR               -> graph IR, one kernel a node */
-           && compilation_lower(c);    /* graph IR               -> loop IR, arena offsets */
+    return compilation_load(c)        /* .nn text, weights      -> graph IR */
+           && compilation_optimize(c) /* graph IR               -> graph IR, one kernel a node */
+           && compilation_lower(c);   /* graph IR               -> loop IR, arena offsets */
 }
 
 bool compilation_load(Compilation *c) {
@@ -19,7 +19,8 @@ bool compilation_load(Compilation *c) {
     double start = dump_clock();
     FrontendOptions options;
     if (!setup_frontend(c, &options)) return false;
-    c->module = frontend_load(c->options->file, &options, c->arena, c->diag, &c->sources, &c->nsources);
+    c->module =
+        frontend_load(c->options->file, &options, c->arena, c->diag, &c->sources, &c->nsources);
     if (!c->module || !setup_weights(c)) return fail(c, EXIT_INPUT);
     c->source = c->module->graph;
     c->graph = graph_clone(c->source, NULL);
@@ -30,8 +31,10 @@ bool compilation_load(Compilation *c) {
 bool compilation_optimize(Compilation *c) {
     const Pass **passes;
     size_t count;
-    PassContext context = {.module = c->module, .target = &c->desc, .diag = c->diag, .report = &c->report};
-    if (!setup_pass_options(c, &context.options) || !compilation_passes(c, &passes, &count)) return false;
+    PassContext context = {
+        .module = c->module, .target = &c->desc, .diag = c->diag, .report = &c->report};
+    if (!setup_pass_options(c, &context.options) || !compilation_passes(c, &passes, &count))
+        return false;
     Dumper dumper;
     PassInspector inspector;
     if (!dump_inspector(c, &dumper, &inspector)) return false;
@@ -78,7 +81,10 @@ bool compilation_passes(Compilation *c, const Pass ***passes, size_t *count) {
         const char *name = arena_strndup(c->arena, text, length);
         const Pass *pass = pass_find(name);
         if (!pass || *count == 4 * pass_count + 256) {
-            fprintf(stderr, pass ? "nnc: too many passes\n" : "nnc: no pass is called '%s'; -print-passes lists them\n", name);
+            fprintf(stderr,
+                    pass ? "nnc: too many passes\n"
+                         : "nnc: no pass is called '%s'; -print-passes lists them\n",
+                    name);
             return fail(c, EXIT_USAGE);
         }
         list[(*count)++] = pass;

@@ -15,10 +15,10 @@ typedef struct Compilation {
     const Target *target;
     TargetOptions target_options;
     TargetDesc desc;
-    Module *module;  /* after load */
-    Graph *source;   /* the network as it was written, for the reference */
-    Graph *graph;    /* what the passes work on */
-    LProgram *program; /* after lower */
+    Module *module;             /* after load */
+    Graph *source;              /* the network as it was written, for the reference */
+    Graph *graph;               /* what the passes work on */
+    LProgram *program;          /* after lower */
     const char *const *sources; /* all files that were read, the weights last if they are a file */
     size_t nsources;
     StrBuf report;
@@ -27,7 +27,7 @@ typedef struct Compilation {
 
 /* Each stage reports through diag and returns false on failure; compilation->status is then the exit status. */
 Compilation *compilation_create(const Options *options, Arena *arena);
-void compilation_destroy(Compilation *c); /* frees what the arena does not own */
+void compilation_destroy(Compilation *c);  /* frees what the arena does not own */
 bool compilation_load(Compilation *c);     /* text and weights to graph IR */
 bool compilation_optimize(Compilation *c); /* passes */
 bool compilation_lower(Compilation *c);    /* loop IR, memory plan */

@@ -15,7 +15,8 @@ static double tolerance(const Tensor *tensor) {
 }
 
 static void print_tensor(const char *name, const Tensor *tensor, Arena *arena) {
-    int64_t count = tensor_elements(tensor), shown = count < PRINTED_ELEMENTS ? count : PRINTED_ELEMENTS;
+    int64_t count = tensor_elements(tensor),
+            shown = count < PRINTED_ELEMENTS ? count : PRINTED_ELEMENTS;
     int64_t row = tensor->rank ? tensor->dims[tensor->rank - 1] : 1;
     printf("%s: %s\n", name, tensor_type_text(arena, tensor));
     for (int64_t i = 0; i < shown; i++) {
@@ -27,7 +28,9 @@ static void print_tensor(const char *name, const Tensor *tensor, Arena *arena) {
         }
         if ((i + 1) % (row > 0 ? row : 1) == 0 || i + 1 == shown) printf("\n");
     }
-    if (shown < count) printf("  ... %" PRId64 " more; -output %s=FILE.npy writes them all\n", count - shown, name);
+    if (shown < count)
+        printf("  ... %" PRId64 " more; -output %s=FILE.npy writes them all\n", count - shown,
+               name);
 }
 
 /* Writes what -output names, all or none, and prints the rest. */
@@ -58,16 +61,19 @@ static bool deliver(Compilation *c, const char *const *names, int count, const T
     return true;
 }
 
-static bool check(Compilation *c, const Tensor *inputs, const int64_t *symbols, const Tensor *outputs) {
+static bool check(Compilation *c, const Tensor *inputs, const int64_t *symbols,
+                  const Tensor *outputs) {
     const Graph *graph = c->source;
     Tensor *reference = arena_array(c->arena, Tensor, (size_t)graph->noutputs + 1);
     InterpOptions options = {.symbols = symbols};
-    if (!interp_run(graph, inputs, reference, c->arena, &options, c->diag)) return fail(c, EXIT_INPUT);
+    if (!interp_run(graph, inputs, reference, c->arena, &options, c->diag))
+        return fail(c, EXIT_INPUT);
     bool agrees = true;
     for (int i = 0; i < graph->noutputs; i++) {
         Agreement a = tensor_agreement(&outputs[i], &reference[i], tolerance(&outputs[i]));
-        fprintf(stderr, "%s: %s with the reference (relative error %.2e, largest %.2e)\n", graph->output_names[i],
-                a.agrees ? "agrees" : "DISAGREES", a.relative_l2, a.max_error);
+        fprintf(stderr, "%s: %s with the reference (relative error %.2e, largest %.2e)\n",
+                graph->output_names[i], a.agrees ? "agrees" : "DISAGREES", a.relative_l2,
+                a.max_error);
         agrees = agrees && a.agrees;
     }
     return agrees || fail(c, EXIT_DEFECT);
@@ -78,10 +84,12 @@ static bool run_reference(Compilation *c) {
     const Graph *graph = c->source;
     Tensor *inputs = arena_array(c->arena, Tensor, (size_t)graph->ninputs + 1);
     Tensor *outputs = arena_array(c->arena, Tensor, (size_t)graph->noutputs + 1);
-    int64_t *symbols = arena_array(c->arena, int64_t, (size_t)dim_symbol_count(c->module->dims) + 1);
+    int64_t *symbols =
+        arena_array(c->arena, int64_t, (size_t)dim_symbol_count(c->module->dims) + 1);
     if (!inputs_from_options(c, graph, inputs, symbols)) return false;
     InterpOptions options = {.symbols = symbols};
-    if (!interp_run(graph, inputs, outputs, c->arena, &options, c->diag)) return fail(c, EXIT_INPUT);
+    if (!interp_run(graph, inputs, outputs, c->arena, &options, c->diag))
+        return fail(c, EXIT_INPUT);
     return deliver(c, graph->output_names, graph->noutputs, outputs);
 }
 
@@ -90,10 +98,13 @@ static bool run_compiled(Compilation *c) {
     if (!compilation_run(c)) return false;
     const Graph *graph = c->source;
     Tensor *inputs = arena_array(c->arena, Tensor, (size_t)graph->ninputs + 1);
-    int64_t *symbols = arena_array(c->arena, int64_t, (size_t)dim_symbol_count(c->module->dims) + 1);
+    int64_t *symbols =
+        arena_array(c->arena, int64_t, (size_t)dim_symbol_count(c->module->dims) + 1);
     bool ok = inputs_from_options(c, graph, inputs, symbols) && executable_compile(c, &executable);
-    ok = ok && ((executable_bind(&executable, inputs, symbols, (size_t)c->options->threads, c->diag) && executable_run(&executable, c->diag)) ||
-                fail(c, EXIT_INPUT));
+    ok = ok &&
+         ((executable_bind(&executable, inputs, symbols, (size_t)c->options->threads, c->diag) &&
+           executable_run(&executable, c->diag)) ||
+          fail(c, EXIT_INPUT));
     ok = ok && deliver(c, graph->output_names, graph->noutputs, executable.outputs);
     if (ok && c->options->check) ok = check(c, inputs, symbols, executable.outputs);
     executable_close(&executable);
@@ -105,10 +116,12 @@ static bool artifact_inputs(Compilation *c, const nn_network *network, Tensor *i
     for (uint32_t i = 0; i < network->input_count; i++) {
         const char *path = NULL;
         for (size_t k = 0; k < c->options->inputs.len; k++) {
-            if (strcmp(c->options->inputs.data[k].name, network->inputs[i].name) == 0) path = c->options->inputs.data[k].text;
+            if (strcmp(c->options->inputs.data[k].name, network->inputs[i].name) == 0)
+                path = c->options->inputs.data[k].text;
         }
         if (!path) {
-            diag_error(c->diag, (Span){0}, "input '%s' is missing: -input %s=FILE.npy", network->inputs[i].name, network->inputs[i].name);
+            diag_error(c->diag, (Span){0}, "input '%s' is missing: -input %s=FILE.npy",
+                       network->inputs[i].name, network->inputs[i].name);
             return false;
         }
         if (!npy_read(c->arena, path, &inputs[i], c->diag)) return false;
@@ -118,16 +131,19 @@ static bool artifact_inputs(Compilation *c, const nn_network *network, Tensor *i
 
 static bool run_artifact(Compilation *c) {
     Executable executable;
-    if (!executable_open(c->options->file, c->arena, &executable, c->diag)) return fail(c, EXIT_INPUT);
+    if (!executable_open(c->options->file, c->arena, &executable, c->diag))
+        return fail(c, EXIT_INPUT);
     const nn_network *network = executable.network;
     Tensor *inputs = arena_array(c->arena, Tensor, (size_t)network->input_count + 1);
     int64_t *symbols = arena_array(c->arena, int64_t, (size_t)network->symbol_count + 1);
     const char **names = arena_array(c->arena, const char *, (size_t)network->output_count + 1);
     for (uint32_t i = 0; i < network->output_count; i++) names[i] = network->outputs[i].name;
-    bool ok = artifact_inputs(c, network, inputs) && executable_symbols(network, inputs, symbols, c->diag) &&
+    bool ok = artifact_inputs(c, network, inputs) &&
+              executable_symbols(network, inputs, symbols, c->diag) &&
               executable_bind(&executable, inputs, symbols, (size_t)c->options->threads, c->diag) &&
               executable_run(&executable, c->diag);
-    ok = ok ? deliver(c, names, (int)network->output_count, executable.outputs) : fail(c, EXIT_INPUT);
+    ok = ok ? deliver(c, names, (int)network->output_count, executable.outputs)
+            : fail(c, EXIT_INPUT);
     executable_close(&executable);
     return ok;
 }

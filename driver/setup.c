@@ -13,17 +13,8 @@ Compilation *compilation_create(const Options *options, Arena *arena) {
     return c;
 }
 
-void compilation_destroy(Compilation *c) { str_free(&c->report); }
-
-static bool usage_error(Compilation *c, const char *format, ...) PRINTF_LIKE(2, 3);
-static bool usage_error(Compilation *c, const char *format, ...) {
-    va_list args;
-    va_start(args, format);
-    fputs("nnc: ", stderr);
-    vfprintf(stderr, format, args);
-    fputs("\n", stderr);
-    va_end(args);
-    return fail(c, EXIT_USAGE);
+void compilation_destroy(Compilation *c) {
+    str_free(&c->report);
 }
 
 bool setup_integer(const char *text, const char *what, int64_t *value) {
@@ -31,8 +22,7 @@ bool setup_integer(const char *text, const char *what, int64_t *value) {
     errno = 0;
     long long number = strtoll(text, &end, 10);
     if (errno || end == text || *end) {
-        fprintf(stderr, "nnc: %s takes a whole number, found '%s'\n", what, text);
-        return false;
+        return options_complain("%s takes a whole number, found '%s'", what, text);
     }
     *value = number;
     return true;
@@ -44,8 +34,10 @@ bool setup_target(Compilation *c) {
     c->target = target_find(name);
     if (!c->target) {
         StrBuf known = {0};
-        for (size_t i = 0; i < target_count; i++) str_printf(&known, "%s%s", i ? ", " : "", target_table[i]->name);
-        usage_error(c, "no target is called '%s'; there are: %s", name, str_text(&known));
+        for (size_t i = 0; i < target_count; i++)
+            str_printf(&known, "%s%s", i ? ", " : "", target_table[i]->name);
+        options_complain("no target is called '%s'; there are: %s", name, str_text(&known));
+        fail(c, EXIT_USAGE);
         str_free(&known);
         return false;
     }
@@ -58,7 +50,8 @@ bool setup_target(Compilation *c) {
         .fp_fast = o->fp && strcmp(o->fp, "fast") == 0,
         .external_weights = o->weights_out != NULL,
     };
-    if (!c->target->describe(&c->target_options, &c->desc, c->arena, c->diag)) return fail(c, EXIT_USAGE);
+    if (!c->target->describe(&c->target_options, &c->desc, c->arena, c->diag))
+        return fail(c, EXIT_USAGE);
     return true;
 }
 
@@ -70,7 +63,10 @@ bool setup_frontend(Compilation *c, FrontendOptions *options) {
     for (size_t i = 0; i < n; i++) {
         names[i] = o->binds.data[i].name;
         if (!setup_integer(o->binds.data[i].text, "-bind", &values[i])) return fail(c, EXIT_USAGE);
-        if (values[i] < 0) return usage_error(c, "-bind: a size cannot be negative: %s", o->binds.data[i].text);
+        if (values[i] < 0)
+            return options_complain("-bind: a size cannot be negative: %s",
+                                    o->binds.data[i].text) ||
+                   fail(c, EXIT_USAGE);
     }
     *options = (FrontendOptions){
         .network = o->network,
@@ -115,11 +111,14 @@ static bool random_weights(Compilation *c, Graph *graph, uint64_t seed) {
     int64_t total = 0;
     graph_each(graph, node) {
         int64_t bytes;
-        Dim elements = node->op == OP_param ? type_elements(c->module->dims, &node->results[0]->type) : NULL;
+        Dim elements =
+            node->op == OP_param ? type_elements(c->module->dims, &node->results[0]->type) : NULL;
         if (!elements) continue;
-        if (!dim_is_int(elements, &bytes) || !checked_mul(bytes, (int64_t)dtype_bytes(node->results[0]->type.dtype), &bytes) ||
+        if (!dim_is_int(elements, &bytes) ||
+            !checked_mul(bytes, (int64_t)dtype_bytes(node->results[0]->type.dtype), &bytes) ||
             !checked_add(total, bytes, &total) || total > (int64_t)RANDOM_LIMIT_GIB << 30) {
-            diag_error(c->diag, node->span, "'%s' makes more than %d GiB of random weights", node_attr(node, "name")->s, RANDOM_LIMIT_GIB);
+            diag_error(c->diag, node->span, "'%s' makes more than %d GiB of random weights",
+                       node_attr(node, "name")->s, RANDOM_LIMIT_GIB);
             return false;
         }
     }
@@ -142,15 +141,18 @@ bool setup_weights(Compilation *c) {
             if (file_exists(npz)) path = npz;
         }
         if (!file_exists(path)) {
-            diag_error(c->diag, (Span){0}, "no weights: '%s' does not exist; name a file with -weights=FILE, or use "
-                       "-weights=random for a measurement", path);
+            diag_error(c->diag, (Span){0},
+                       "no weights: '%s' does not exist; name a file with -weights=FILE, or use "
+                       "-weights=random for a measurement",
+                       path);
             return false;
         }
     }
     TensorFile *file = arena_new(c->arena, TensorFile);
     if (!tensor_file_read(c->arena, path, file, c->diag)) return false;
     add_source(c, path);
-    return params_from_file(graph, file, path, c->options->extra_weights ? EXTRA_ERROR : EXTRA_WARN, c->diag);
+    return params_from_file(graph, file, path, c->options->extra_weights ? EXTRA_ERROR : EXTRA_WARN,
+                            c->diag);
 }
 
 bool setup_pass_options(Compilation *c, PassOptions *options) {
@@ -159,8 +161,10 @@ bool setup_pass_options(Compilation *c, PassOptions *options) {
     if (!text) return true;
     char *end = NULL;
     if (strncmp(text, "delta:", 6) == 0) options->quantize_delta = strtod(text + 6, &end);
-    if (!end || end == text + 6 || *end || !(options->quantize_delta > 0 && options->quantize_delta < 1e30)) {
-        return usage_error(c, "-quantize takes delta:D with a step D > 0, found '%s'", text);
+    if (!end || end == text + 6 || *end ||
+        !(options->quantize_delta > 0 && options->quantize_delta < 1e30)) {
+        return options_complain("-quantize takes delta:D with a step D > 0, found '%s'", text) ||
+               fail(c, EXIT_USAGE);
     }
     return true;
 }

@@ -26,9 +26,12 @@ static bool make_trial(Compilation *c, int64_t number, Arena *arena, Trial *tria
         arena_array(arena, Tensor, (size_t)graph->ninputs + 1),
         arena_array(arena, Tensor, (size_t)graph->noutputs + 1),
     };
-    for (int s = 0; s < count; s++) trial->symbols[s] = trial_sizes[(number + s) % (int64_t)COUNT_OF(trial_sizes)];
+    for (int s = 0; s < count; s++)
+        trial->symbols[s] = trial_sizes[(number + s) % (int64_t)COUNT_OF(trial_sizes)];
     for (int i = 0; i < graph->ninputs; i++) {
-        if (!input_random(graph, i, trial->symbols, (uint64_t)number, arena, &trial->inputs[i], c->diag)) return false;
+        if (!input_random(graph, i, trial->symbols, (uint64_t)number, arena, &trial->inputs[i],
+                          c->diag))
+            return false;
     }
     InterpOptions options = {.symbols = trial->symbols};
     return interp_run(graph, trial->inputs, trial->reference, arena, &options, c->diag);
@@ -47,7 +50,8 @@ typedef struct Worst {
 static bool compare(Compilation *c, const Trial *trial, const Tensor *outputs, Worst *worst) {
     bool agrees = true;
     for (int i = 0; i < c->source->noutputs; i++) {
-        Agreement a = tensor_agreement(&outputs[i], &trial->reference[i], tolerance(c, &outputs[i]));
+        Agreement a =
+            tensor_agreement(&outputs[i], &trial->reference[i], tolerance(c, &outputs[i]));
         agrees = agrees && a.agrees;
         worst[i].agrees = worst[i].agrees && a.agrees;
         if (a.relative_l2 > worst[i].relative_l2) worst[i].relative_l2 = a.relative_l2;
@@ -58,7 +62,8 @@ static bool compare(Compilation *c, const Trial *trial, const Tensor *outputs, W
 
 static void print_symbols(Compilation *c, const Trial *trial) {
     for (int s = 0; s < dim_symbol_count(c->module->dims); s++) {
-        printf("%s%s = %lld", s ? ", " : " at ", dim_symbol_name(c->module->dims, s), (long long)trial->symbols[s]);
+        printf("%s%s = %lld", s ? ", " : " at ", dim_symbol_name(c->module->dims, s),
+               (long long)trial->symbols[s]);
     }
 }
 
@@ -74,7 +79,8 @@ static bool verify_target(Compilation *c, int64_t trials) {
         Trial trial;
         executable.arena = arena;
         ok = make_trial(c, t, arena, &trial) &&
-             executable_bind(&executable, trial.inputs, trial.symbols, (size_t)c->options->threads, c->diag) &&
+             executable_bind(&executable, trial.inputs, trial.symbols, (size_t)c->options->threads,
+                             c->diag) &&
              executable_run(&executable, c->diag);
         agrees = ok && compare(c, &trial, executable.outputs, worst);
         if (ok && !agrees) {
@@ -88,8 +94,9 @@ static bool verify_target(Compilation *c, int64_t trials) {
     executable_close(&executable);
     if (!ok) return fail(c, EXIT_INPUT);
     for (int i = 0; i < c->source->noutputs; i++) {
-        printf("%-10s %-16s %-9s relative error %.2e, largest %.2e\n", c->target->name, c->source->output_names[i],
-               worst[i].agrees ? "agrees" : "OFF", worst[i].relative_l2, worst[i].max_error);
+        printf("%-10s %-16s %-9s relative error %.2e, largest %.2e\n", c->target->name,
+               c->source->output_names[i], worst[i].agrees ? "agrees" : "OFF", worst[i].relative_l2,
+               worst[i].max_error);
     }
     return agrees || fail(c, EXIT_DEFECT);
 }
@@ -99,7 +106,8 @@ static bool wanted(const Options *options, const Target *target) {
     size_t length = strlen(target->name);
     for (const char *at = options->targets; at; at = strchr(at, ',')) {
         at += *at == ',';
-        if (strncmp(at, target->name, length) == 0 && (at[length] == 0 || at[length] == ',')) return true;
+        if (strncmp(at, target->name, length) == 0 && (at[length] == 0 || at[length] == ','))
+            return true;
     }
     return false;
 }
