@@ -1,0 +1,81 @@
+/* The launch plan: a compiled network as data, for devices that a host program drives (OpenCL, CUDA).
+ *
+ * A plan names buffers, kernels and launches in order; sizes are expressions of the symbols. It is written into generated C as
+ * constant data and interpreted by one piece of code in libnnrt; `nnc run` hands the same data over in memory. Nothing in it is
+ * trusted: nn_plan_check refuses what does not hang together before anything is run. */
+#ifndef NN_PLAN_H
+#define NN_PLAN_H
+
+#include "nn/nn.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define NN_PLAN_VERSION 1
+
+enum { NN_PLAN_MAX_ARGS = 64 };
+
+typedef enum nn_plan_role {
+    NN_PLAN_INPUT,  /* index: position among the inputs */
+    NN_PLAN_OUTPUT, /* index: position among the outputs */
+    NN_PLAN_WEIGHT, /* offset: bytes in the weight section */
+    NN_PLAN_TEMP    /* region and offset in the arena */
+} nn_plan_role;
+
+/* Memory a kernel works on. */
+typedef struct nn_plan_buffer {
+    const char *name; /* for messages */
+    nn_plan_role role;
+    uint32_t index;
+    nn_expr bytes;  /* size */
+    nn_expr offset; /* weight, temp: bytes from the start of the section or the arena; a multiple of the plan's alignment */
+} nn_plan_buffer;
+
+/* A kernel's arguments, in order: its buffers, then the symbols it uses as 64-bit integers. */
+typedef struct nn_plan_launch {
+    const char *kernel; /* name in the source */
+    const char *path;   /* the layer, for messages and profiles */
+    uint32_t buffer_count, symbol_count;
+    const uint32_t *buffers; /* positions in the plan's buffers */
+    const uint32_t *symbols; /* positions among the network's symbols */
+    uint32_t dimensions;     /* 1 to 3 */
+    nn_expr groups[3];       /* work-groups along each axis; any 0: nothing is launched */
+    uint32_t items[3];       /* work-items of a group along each axis */
+} nn_plan_launch;
+
+typedef struct nn_plan {
+    uint32_t version, struct_bytes;
+    const char *language; /* "opencl-c" */
+    const char *options;  /* for the device's compiler */
+    const char *source;
+    size_t source_bytes;
+    uint64_t source_hash; /* hash of source and options: the key of the program cache */
+    uint32_t alignment;   /* bytes, a power of two: of every buffer's start */
+    uint32_t buffer_count, launch_count;
+    const nn_plan_buffer *buffers;
+    const nn_plan_launch *launches;
+    nn_expr arena_bytes;
+    uint64_t local_bytes; /* most local memory a work-group needs */
+    const void *weights;
+    size_t weights_bytes;
+} nn_plan;
+
+/* NN_MISMATCH with *reason (static text, may be null) where the plan contradicts itself or the network. */
+nn_status nn_plan_check(const nn_plan *plan, const nn_network *network, const char **reason);
+
+/* What the entries of a generated nn_network call. The context lies in memory from the options' allocator, or in the caller's
+ * (init); it owns its device buffers, kernels and queue. Contexts are independent of each other. */
+size_t nn_plan_context_bytes(const nn_network *network, const nn_plan *plan, const void *limits);
+nn_status nn_plan_init(const nn_network *network, const nn_plan *plan, void *memory, size_t bytes, const nn_options *options,
+                       nn_context **context);
+nn_status nn_plan_create(const nn_network *network, const nn_plan *plan, const nn_options *options, nn_context **context);
+nn_status nn_plan_run(nn_context *context, const void *io);
+void nn_plan_destroy(nn_context *context);
+const char *nn_plan_message(const nn_context *context);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
