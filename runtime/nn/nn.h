@@ -56,7 +56,7 @@ typedef struct nn_options {
     size_t weights_bytes;
     /* NN_CPU_* bits of this machine, or 0: not checked. */
     uint64_t cpu_features;
-    void *device;
+    void *device; /* opencl: a nn_device that says which; null: the first GPU, else the first device */
     void (*log)(void *log_data, const char *message);
     void *log_data;
 } nn_options;
@@ -140,6 +140,26 @@ typedef struct nn_library nn_library;
 nn_status nn_load(const char *path, nn_library **library, const char **reason);
 const nn_network *nn_library_network(const nn_library *library);
 void nn_unload(nn_library *library); /* no context may be left */
+
+/* A device of this machine, as nn_opencl_devices lists it. To choose one for a network, point options->device at such a struct,
+ * either as listed or with just these set: struct_bytes, index (position in the list, or -1: any), name (part of the
+ * device's or the platform's name, in any case; "": any). */
+typedef struct nn_device {
+    size_t struct_bytes; /* sizeof(nn_device) */
+    int32_t index;
+    int32_t is_gpu;
+    int32_t has_local_memory; /* memory of its own for a work-group, not a part of the global memory */
+    uint32_t compute_units;
+    uint64_t global_bytes, buffer_bytes, local_bytes; /* all memory; most in one buffer; most for a work-group */
+    uint64_t alignment;                               /* bytes, of a buffer's start within another */
+    uint64_t group_items;                             /* most work-items of a work-group */
+    uint64_t axis_items[3];                           /* and along each axis */
+    char name[128], platform[128], version[64], driver[64];
+} nn_device;
+
+/* Lists the devices that OpenCL drivers of this machine offer, 64 at most; *count is their number, which may exceed the capacity
+ * of the array. NN_UNSUPPORTED with *reason (static text, may be null) where there is no driver or no device. */
+nn_status nn_opencl_devices(nn_device *devices, size_t capacity, size_t *count, const char **reason);
 
 /* Maps a weight file written with -weights-out=external; set options->weights and weights_bytes from it. */
 typedef struct nn_weights nn_weights;

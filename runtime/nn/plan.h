@@ -16,6 +16,16 @@ extern "C" {
 
 enum { NN_PLAN_MAX_ARGS = 64 };
 
+/* Host memory of a context, the same on every host, so that a generated header can hold it as a constant:
+ * base + buffers + launches + symbols + (inputs + outputs), each times its share. */
+enum {
+    NN_PLAN_CONTEXT_BYTES = 8192,
+    NN_PLAN_BUFFER_BYTES = 64,
+    NN_PLAN_LAUNCH_BYTES = 64,
+    NN_PLAN_SYMBOL_BYTES = 64,
+    NN_PLAN_PORT_BYTES = 64
+};
+
 typedef enum nn_plan_role {
     NN_PLAN_INPUT,  /* index: position among the inputs */
     NN_PLAN_OUTPUT, /* index: position among the outputs */
@@ -28,8 +38,10 @@ typedef struct nn_plan_buffer {
     const char *name; /* for messages */
     nn_plan_role role;
     uint32_t index;
-    nn_expr bytes;  /* size */
-    nn_expr offset; /* weight, temp: bytes from the start of the section or the arena; a multiple of the plan's alignment */
+    nn_expr bytes; /* size; of inputs and outputs that of the tensor, of weights a constant */
+    /* weight, temp: bytes from the start of the section or the arena; a multiple of the plan's alignment; of weights a constant,
+     * of temps evaluated with the symbols of each run */
+    nn_expr offset;
 } nn_plan_buffer;
 
 /* A kernel's arguments, in order: its buffers, then the symbols it uses as 64-bit integers. */
@@ -57,19 +69,30 @@ typedef struct nn_plan {
     const nn_plan_launch *launches;
     nn_expr arena_bytes;
     uint64_t local_bytes; /* most local memory a work-group needs */
-    const void *weights;
+    const void *weights;  /* null: options->weights has to give them */
     size_t weights_bytes;
+    uint64_t plan_hash; /* nn_plan_hash of all of the above: an edited plan is refused */
 } nn_plan;
+
+/* Hash of the source and the options for the device's compiler: what source_hash holds. */
+uint64_t nn_plan_source_hash(const char *source, size_t source_bytes, const char *options);
+
+/* Hash of everything the plan says, but for the weights' bytes and plan_hash itself; the same on every host. The plan may be
+ * unchecked but for its pointers, which must be valid where their counts are not zero. */
+uint64_t nn_plan_hash(const nn_plan *plan);
 
 /* NN_MISMATCH with *reason (static text, may be null) where the plan contradicts itself or the network. */
 nn_status nn_plan_check(const nn_plan *plan, const nn_network *network, const char **reason);
 
 /* What the entries of a generated nn_network call. The context lies in memory from the options' allocator, or in the caller's
- * (init); it owns its device buffers, kernels and queue. Contexts are independent of each other. */
+ * (init); it owns its device buffers, kernels and queue. Contexts are independent of each other. The statuses are those of
+ * compiled code; options->log hears why an init failed, nn_plan_message says why a run failed. nn_plan_context_bytes is SIZE_MAX
+ * also for a plan that is refused. */
 size_t nn_plan_context_bytes(const nn_network *network, const nn_plan *plan, const void *limits);
-nn_status nn_plan_init(const nn_network *network, const nn_plan *plan, void *memory, size_t bytes, const nn_options *options,
-                       nn_context **context);
-nn_status nn_plan_create(const nn_network *network, const nn_plan *plan, const nn_options *options, nn_context **context);
+nn_status nn_plan_init(const nn_network *network, const nn_plan *plan, void *memory, size_t bytes,
+                       const nn_options *options, nn_context **context);
+nn_status nn_plan_create(const nn_network *network, const nn_plan *plan, const nn_options *options,
+                         nn_context **context);
 nn_status nn_plan_run(nn_context *context, const void *io);
 void nn_plan_destroy(nn_context *context);
 const char *nn_plan_message(const nn_context *context);
