@@ -47,7 +47,7 @@ typedef struct Target {
     bool (*probe)(StrBuf *line);
 } Target;
 
-extern const Target target_cpu;
+extern const Target target_cpu, target_opencl;
 
 extern const Target *const target_table[];
 extern const size_t target_count;

@@ -285,8 +285,8 @@ typedef struct LTensor {
     int64_t weight_offset; /* weight: byte offset in the weight section */
 } LTensor;
 
-/* The arena is a row of regions, each `bytes` * unit(symbols) long and 64-byte aligned, one after
- * the other. */
+/* The arena is a row of regions, each `bytes` * unit(symbols) long and aligned as the program says,
+ * one after the other. */
 typedef struct LRegion {
     Dim unit;
     int64_t bytes;
@@ -307,8 +307,13 @@ typedef struct LProgram {
     VEC(LCall) calls;
     VEC(LRegion) regions; /* empty until memory is planned */
     int64_t weight_bytes;
+    int64_t alignment; /* bytes, of every tensor's place; 0: 64 */
     uint32_t var_count;
 } LProgram;
+
+static inline int64_t lprogram_alignment(const LProgram *program) {
+    return program->alignment > 0 ? program->alignment : 64;
+}
 
 /* ---- building -----------------------------------------------------------------------------------
  */

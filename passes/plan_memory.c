@@ -11,8 +11,6 @@
 
 #include "passes/support.h"
 
-enum { ALIGNMENT = 64 };
-
 /* One temporary on its way to a place. */
 typedef struct Piece {
     LTensor *tensor;
@@ -20,9 +18,10 @@ typedef struct Piece {
     int64_t bytes;   /* times the region's unit */
 } Piece;
 
-static bool round_up(int64_t bytes, int64_t *rounded) {
-    if (!checked_add(bytes, ALIGNMENT - 1, rounded)) return false;
-    *rounded -= *rounded % ALIGNMENT;
+static bool round_up(const LProgram *program, int64_t bytes, int64_t *rounded) {
+    int64_t alignment = lprogram_alignment(program);
+    if (!checked_add(bytes, alignment - 1, rounded)) return false;
+    *rounded -= *rounded % alignment;
     return true;
 }
 
@@ -74,7 +73,7 @@ static bool size_piece(LProgram *program, Piece *piece, Diag *diag) {
     Dim bytes = dim_mul(dims, tensor->elements, width), unit = NULL;
     if (bytes) unit = dim_primitive(dims, bytes, &piece->bytes);
     if (unit && piece->bytes == 0) unit = dim_int(dims, 1); /* no elements */
-    if (!unit || !round_up(piece->bytes, &piece->bytes)) return too_large(tensor, diag);
+    if (!unit || !round_up(program, piece->bytes, &piece->bytes)) return too_large(tensor, diag);
     tensor->region = region_of(program, unit);
     return true;
 }
@@ -150,7 +149,7 @@ static bool plan_weights(LProgram *program, Diag *diag) {
         require(dim_is_int(tensor->elements, &elements));
         tensor->weight_offset = end;
         if (!checked_mul(elements, (int64_t)dtype_bytes(tensor->dtype), &bytes) ||
-            !checked_add(end, bytes, &end) || !round_up(end, &end)) {
+            !checked_add(end, bytes, &end) || !round_up(program, end, &end)) {
             return too_large(tensor, diag);
         }
     }

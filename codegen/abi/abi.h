@@ -35,6 +35,10 @@ void abi_code_dim(Arena *arena, AbiCode *code, const AbiSymbols *symbols, Dim di
 /* Bytes of the arena, as the memory plan lays it out. */
 AbiCode abi_arena_code(const LProgram *program, const AbiSymbols *symbols, Arena *arena);
 
+/* The same of the first `count` regions: where the next begins. */
+AbiCode abi_regions_code(const LProgram *program, const AbiSymbols *symbols, size_t count,
+                         Arena *arena);
+
 /* "f32", "bf16", "int8": the narrowest arithmetic that the program's data show. */
 const char *abi_precision(const LProgram *program);
 /* The functions of the interface without their prefix, in header order; ends with null. */

@@ -53,23 +53,29 @@ size_t abi_expr(const LProgram *program, Dim dim, Arena *arena, const int64_t **
     return list.code.len;
 }
 
-AbiCode abi_arena_code(const LProgram *program, const AbiSymbols *symbols, Arena *arena) {
+AbiCode abi_regions_code(const LProgram *program, const AbiSymbols *symbols, size_t count,
+                         Arena *arena) {
     AbiCode code = {0};
+    int64_t alignment = lprogram_alignment(program);
     abi_code_op(arena, &code, NN_EXPR_CONST, 0);
-    for (size_t i = 0; i < program->regions.len; i++) {
+    for (size_t i = 0; i < count; i++) {
         const LRegion *region = &program->regions.data[i];
         abi_code_dim(arena, &code, symbols, region->unit);
         abi_code_op(arena, &code, NN_EXPR_CONST, region->bytes);
         abi_code_op(arena, &code, NN_EXPR_MUL, 0);
-        abi_code_op(arena, &code, NN_EXPR_CONST, 63);
+        abi_code_op(arena, &code, NN_EXPR_CONST, alignment - 1);
         abi_code_op(arena, &code, NN_EXPR_ADD, 0);
-        abi_code_op(arena, &code, NN_EXPR_CONST, 64);
+        abi_code_op(arena, &code, NN_EXPR_CONST, alignment);
         abi_code_op(arena, &code, NN_EXPR_FLOORDIV, 0);
-        abi_code_op(arena, &code, NN_EXPR_CONST, 64);
+        abi_code_op(arena, &code, NN_EXPR_CONST, alignment);
         abi_code_op(arena, &code, NN_EXPR_MUL, 0);
         abi_code_op(arena, &code, NN_EXPR_ADD, 0);
     }
     return code;
+}
+
+AbiCode abi_arena_code(const LProgram *program, const AbiSymbols *symbols, Arena *arena) {
+    return abi_regions_code(program, symbols, program->regions.len, arena);
 }
 
 /* ---- weights -------------------------------------------------------------------------------- */

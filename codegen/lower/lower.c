@@ -259,6 +259,7 @@ LProgram *lower_graph(const Graph *graph, const TargetDesc *target, Diag *diag) 
                   .capacity = module->value_count + noutputs};
     l.tensors = arena_array(arena, LTensor *, l.capacity);
     l.immediates = arena_array(arena, const Tensor *, l.capacity);
+    l.program->alignment = target->buffer_alignment;
     Walk w = {.l = &l, .graph = graph};
     w.outputs = arena_array(arena, LTensor *, noutputs);
     w.written = arena_array(arena, bool, noutputs);

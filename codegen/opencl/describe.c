@@ -1,0 +1,67 @@
+/* What plans may know of an OpenCL device, by the name that -device= gives. */
+#include "codegen/opencl/opencl.h"
+
+#include <string.h>
+
+/* A device whose work-items are threads of a processor: nothing is gained from local memory, all from
+ * wide tiles in registers. */
+typedef struct Device {
+    const char *name, *text;
+    int vector_bits; /* 0: as wide as this machine's registers */
+} Device;
+
+static const Device devices[] = {
+    {"pocl", "opencl pocl", 0},
+    {"pocl-128", "opencl pocl, 128-bit vectors", 128},
+    {"pocl-256", "opencl pocl, 256-bit vectors", 256},
+    {"pocl-512", "opencl pocl, 512-bit vectors", 512},
+};
+
+/* OpenCL's vectors have at most 16 lanes; sub-buffers start at multiples of this on every device we
+ * know of (CL_DEVICE_MEM_BASE_ADDR_ALIGN is 1024 bits). */
+enum { MOST_LANES = 16, BUFFER_ALIGNMENT = 128 };
+enum { TYPICAL_L1 = 32 << 10, TYPICAL_L2 = 1 << 20, TYPICAL_CORES = 8 };
+
+static int host_vector_bits(void) {
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")) return 512;
+    if (__builtin_cpu_supports("avx2")) return 256;
+#endif
+    return 128;
+}
+
+static const Device *find_device(const TargetOptions *options, Diag *diag) {
+    const char *name = options->device ? options->device : devices[0].name;
+    StrBuf known = {0};
+    for (size_t i = 0; i < COUNT_OF(devices); i++) {
+        if (strcmp(devices[i].name, name) == 0) return &devices[i];
+    }
+    for (size_t i = 0; i < COUNT_OF(devices); i++) {
+        str_printf(&known, "%s%s", i ? ", " : "", devices[i].name);
+    }
+    diag_error(diag, (Span){0}, "-device: no OpenCL device is described by '%s'; there are: %s",
+               name, str_text(&known));
+    str_free(&known);
+    return NULL;
+}
+
+bool opencl_describe(const TargetOptions *options, TargetDesc *desc, Arena *arena, Diag *diag) {
+    (void)arena;
+    const Device *device = find_device(options, diag);
+    if (!device) return false;
+    int bits = device->vector_bits ? device->vector_bits : host_vector_bits();
+    *desc = (TargetDesc){
+        .name = device->text,
+        .vector_bits = bits,
+        .most_lanes = MOST_LANES,
+        .vector_registers = bits == 512 ? 32 : 16,
+        .broadcast_operand = bits == 512,
+        .fma = bits > 128,
+        .fma_ports = 2,
+        .l1_bytes = TYPICAL_L1,
+        .l2_bytes = TYPICAL_L2,
+        .cores = TYPICAL_CORES,
+        .buffer_alignment = BUFFER_ALIGNMENT,
+    };
+    return true;
+}
