@@ -7,6 +7,8 @@ pkg_check_modules(CJSON REQUIRED IMPORTED_TARGET libcjson)
 pkg_check_modules(LIBZIP REQUIRED IMPORTED_TARGET libzip)
 find_path(PTHREADPOOL_INCLUDE pthreadpool.h REQUIRED)
 find_library(PTHREADPOOL_LIBRARY pthreadpool REQUIRED)
+# Types and constants only: the OpenCL loader is opened at run time.
+find_path(OPENCL_INCLUDE CL/cl_icd.h REQUIRED)
 
 # libLLVM-19 as a shared library: another LLVM may live in the same process (an OpenCL driver's).
 add_library(nnc_llvm INTERFACE)

@@ -20,13 +20,12 @@ static void drop(nn_opencl *cl) {
 
 enum { KEY_BYTES = 2048 };
 
-/* Options may be longer than the text holds, so their hash is in the key, with the source's. */
+/* Options may be longer than the text holds; their hash is in the source's. */
 static nn_cache_key make_key(const nn_opencl *cl, const nn_plan *plan, char text[KEY_BYTES]) {
     const nn_device *about = &cl->device.about;
     snprintf(text, KEY_BYTES, "%s\n%s\n%s\n%s\n%zu\n%.1024s\n", about->platform, about->name,
              about->version, about->driver, plan->source_bytes, plan->options);
     uint64_t second = nn_hash_bytes(~NN_HASH_START, plan->source, plan->source_bytes);
-    second = nn_hash_bytes(second, plan->options, strlen(plan->options));
     return (nn_cache_key){
         text, {nn_plan_source_hash(plan->source, plan->source_bytes, plan->options), second}};
 }

@@ -7,8 +7,9 @@ static const char size_fault[] = "run: a size does not fit 64 bits or divides by
 
 /* Bits of an element. */
 static const unsigned char type_bits[] = {
-    [NN_F32] = 32, [NN_F16] = 16, [NN_BF16] = 16, [NN_F64] = 64, [NN_I8] = 8, [NN_U8] = 8,
-    [NN_I16] = 16, [NN_I32] = 32, [NN_I64] = 64,  [NN_BOOL] = 8, [NN_I4] = 4, [NN_U4] = 4,
+    [NN_F32] = 32, [NN_F16] = 16, [NN_BF16] = 16, [NN_F64] = 64,
+    [NN_I8] = 8,   [NN_U8] = 8,   [NN_I16] = 16,  [NN_I32] = 32,
+    [NN_I64] = 64, [NN_BOOL] = 8, [NN_I4] = 8,    [NN_U4] = 8, /* one a byte */
 };
 
 static nn_status value_of(nn_context *c, const nn_expr *expr, int64_t *value) {
@@ -82,7 +83,7 @@ static nn_status place(nn_context *c, uint32_t i) {
                        "the launch plan is refused: the offset of '%s' is not aligned",
                        buffer->name);
     }
-    if (memory->offset > room || memory->bytes > room - memory->offset) {
+    if (memory->bytes > room - memory->offset) {
         return nn_fail(&c->report, NN_TOO_LARGE,
                        "run: needs more memory than the limits given to init");
     }

@@ -158,7 +158,9 @@ typedef struct nn_device {
 } nn_device;
 
 /* Lists the devices that OpenCL drivers of this machine offer, 64 at most; *count is their number, which may exceed the capacity
- * of the array. NN_UNSUPPORTED with *reason (static text, may be null) where there is no driver or no device. */
+ * of the array. NN_UNSUPPORTED with *reason (static text, may be null) where there is no driver or no device.
+ * Compiled programs are kept in $NNC_CACHE_DIR, else $XDG_CACHE_HOME/nnc, else ~/.cache/nnc; nowhere where NNC_CACHE_DIR is set and
+ * empty. */
 nn_status nn_opencl_devices(nn_device *devices, size_t capacity, size_t *count, const char **reason);
 
 /* Maps a weight file written with -weights-out=external; set options->weights and weights_bytes from it. */

@@ -90,31 +90,38 @@ FakeControl *fake_icd_control(void) {
 
 /* ---- kernels ----------------------------------------------------------------------------------- */
 
-static float *at(const Arg *args, int i) {
-    return (float *)(void *)args[i].memory->data;
+/* An element of an argument; a plan may have been made wrong on purpose, and then reads and writes past the end go nowhere. */
+static float *at(const Arg *arg, size_t i) {
+    static _Thread_local float nowhere;
+    if (!arg->memory || i >= arg->memory->bytes / sizeof(float)) return &nowhere;
+    return (float *)(void *)arg->memory->data + i;
+}
+
+static size_t at_most(size_t items, cl_long n) {
+    return n < 0 ? 0 : items < (size_t)n ? items : (size_t)n;
 }
 
 static void run_add(const Arg *args, size_t items) {
-    for (size_t i = 0; i < items && (cl_long)i < args[3].integer; i++) {
-        at(args, 2)[i] = at(args, 0)[i] + at(args, 1)[i % 4];
+    for (size_t i = 0; i < at_most(items, args[3].integer); i++) {
+        *at(&args[2], i) = *at(&args[0], i) + *at(&args[1], i % 4);
     }
 }
 
 static void run_double(const Arg *args, size_t items) {
-    for (size_t i = 0; i < items && (cl_long)i < args[2].integer; i++) {
-        at(args, 1)[i] = 2 * at(args, 0)[i];
+    for (size_t i = 0; i < at_most(items, args[2].integer); i++) {
+        *at(&args[1], i) = 2 * *at(&args[0], i);
     }
 }
 
 static void run_fma(const Arg *args, size_t items) {
-    for (size_t i = 0; i < items && (cl_long)i < args[4].integer; i++) {
-        at(args, 3)[i] = at(args, 0)[i] * at(args, 1)[i] + at(args, 2)[i];
+    for (size_t i = 0; i < at_most(items, args[4].integer); i++) {
+        *at(&args[3], i) = *at(&args[0], i) * *at(&args[1], i) + *at(&args[2], i);
     }
 }
 
 static void run_tail(const Arg *args, size_t items) {
-    for (size_t i = 0; i < items && (cl_long)i < args[2].integer - 2; i++) {
-        at(args, 1)[i] = at(args, 0)[i + 2];
+    for (size_t i = 0; i < at_most(items, args[2].integer - 2); i++) {
+        *at(&args[1], i) = *at(&args[0], i + 2);
     }
 }
 
@@ -501,7 +508,8 @@ static cl_int fake_launch(cl_command_queue queue, cl_kernel kernel, cl_uint dime
     (void)events;
     (void)event;
     FAIL_STATUS;
-    if (offset || dimensions != 1 || global[0] == 0 || global[0] % local[0] != 0) {
+    for (cl_uint axis = 0; axis < dimensions; axis++) {
+        if (!offset && global[axis] > 0 && global[axis] % local[axis] == 0) continue;
         control.misuse++;
         return CL_INVALID_WORK_GROUP_SIZE;
     }

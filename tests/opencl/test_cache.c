@@ -63,6 +63,11 @@ static int only_entry(const char *folder, char *path, size_t size) {
     return found == 1;
 }
 
+static void remove_entries(void) {
+    char entry[600];
+    while (only_entry(root, entry, sizeof entry)) CHECK(unlink(entry) == 0);
+}
+
 static size_t read_file(const char *path, unsigned char *data, size_t room) {
     FILE *file = fopen(path, "rb");
     size_t bytes = file ? fread(data, 1, room, file) : 0;
@@ -237,7 +242,7 @@ static void test_full(const Case *c) {
 static void test_failing_driver(const Case *c) {
     for (int cached = 0; cached < 2; cached++) {
         for (long k = 1;; k++) {
-            empty_root();
+            remove_entries();
             if (cached) use(c);
             fake->calls = 0;
             fake->fail_at = k;

@@ -268,6 +268,110 @@ static void test_nothing_to_do(void) {
     expect_clean("nothing", 0);
 }
 
+/* ---- plans that were made wrong ---------------------------------------------------------------------------- */
+
+static uint64_t random_bits(uint64_t *state) {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    return *state ^= *state << 17;
+}
+
+/* Expressions and lists of a case that may be written to. */
+enum { MAX_CODES = 32, MAX_CODE = 24 };
+
+typedef struct Editable {
+    Case c;
+    int64_t codes[MAX_CODES][MAX_CODE];
+    nn_expr *exprs[MAX_CODES];
+    size_t count;
+    uint32_t buffers[CASE_LAUNCHES][4], symbols[CASE_LAUNCHES];
+} Editable;
+
+static void own_expr(Editable *e, nn_expr *expr) {
+    if (e->count == MAX_CODES || expr->length > MAX_CODE) abort();
+    memcpy(e->codes[e->count], expr->code, expr->length * sizeof *expr->code);
+    expr->code = e->codes[e->count];
+    e->exprs[e->count++] = expr;
+}
+
+static void own_case(Editable *e) {
+    case_make(&e->c);
+    e->count = 0;
+    for (int i = 0; i < CASE_BUFFERS; i++) {
+        own_expr(e, &e->c.buffers[i].bytes);
+        own_expr(e, &e->c.buffers[i].offset);
+    }
+    for (int i = 0; i < CASE_LAUNCHES; i++) {
+        nn_plan_launch *launch = &e->c.launches[i];
+        own_expr(e, &launch->groups[0]);
+        memcpy(e->buffers[i], launch->buffers, launch->buffer_count * sizeof(uint32_t));
+        e->symbols[i] = 0;
+        launch->buffers = e->buffers[i];
+        launch->symbols = &e->symbols[i];
+    }
+    own_expr(e, &e->c.plan.arena_bytes);
+    own_expr(e, &e->c.input.dims[0]);
+    own_expr(e, &e->c.outputs[0].dims[0]);
+    own_expr(e, &e->c.outputs[1].dims[0]);
+}
+
+static void edit(Editable *e, uint64_t *state) {
+    static const int64_t values[] = {
+        -1,        0,        1, 2, 3, 4, 5, 7, 8, 511, 512, 513, 4096, 1 << 20, (int64_t)1 << 40,
+        INT64_MAX, INT64_MIN};
+    int64_t value = values[random_bits(state) % (sizeof values / sizeof values[0])];
+    nn_plan_launch *launch = &e->c.launches[random_bits(state) % CASE_LAUNCHES];
+    nn_plan_buffer *buffer = &e->c.buffers[random_bits(state) % CASE_BUFFERS];
+    nn_expr *expr = e->exprs[random_bits(state) % e->count];
+    uint32_t small = (uint32_t)value;
+    switch (random_bits(state) % 12) {
+    case 0: buffer->role = (nn_plan_role)small; break;
+    case 1: buffer->index = small; break;
+    case 2: launch->dimensions = small; break;
+    case 3: launch->items[random_bits(state) % 3] = small; break;
+    case 4: e->buffers[launch - e->c.launches][random_bits(state) % 4] = small; break;
+    case 5: e->symbols[launch - e->c.launches] = small; break;
+    case 6: e->c.plan.alignment = small; break;
+    case 7: e->c.plan.local_bytes = (uint64_t)value; break;
+    case 8: launch->groups[1 + random_bits(state) % 2] = *expr; break;
+    case 9: expr->length = random_bits(state) % (expr->length + 1); break;
+    default: ((int64_t *)(uintptr_t)expr->code)[random_bits(state) % MAX_CODE] = value;
+    }
+}
+
+/* Refused or run to whatever end: never a crash, a leak, or a call that OpenCL forbids. */
+static void test_random_plans(void) {
+    static Editable e;
+    FakeControl healthy = *fake;
+    uint64_t state = 88172645463325252u;
+    long runs = 0, refused = 0;
+    fake->buffer_bytes = 1 << 16;
+    for (int round = 0; round < 20000; round++) {
+        Watch watch = {.logged = ""};
+        int64_t limit = 100;
+        nn_options options = watch_options(&watch, &limit);
+        nn_context *context = NULL;
+        int is_right;
+        own_case(&e);
+        for (uint64_t k = random_bits(&state) % 3 + 1; k > 0; k--) edit(&e, &state);
+        e.c.plan.plan_hash = nn_plan_hash(&e.c.plan);
+        if (nn_plan_create(&e.c.network, &e.c.plan, &options, &context) == NN_OK) {
+            for (int64_t n = 0; n <= 100; n += 25) {
+                runs += run_case(context, n, &is_right) == NN_OK;
+            }
+        } else {
+            refused++;
+            CHECK(*watch.logged && !context);
+        }
+        nn_plan_destroy(context);
+        CHECK(watch.live == 0);
+        expect_clean("random plan", round);
+        if (failures) break;
+    }
+    CHECK(runs > 1000 && refused > 1000);
+    *fake = healthy;
+}
+
 /* ---- machines without OpenCL ------------------------------------------------------------------------------ */
 
 /* In a process of its own, whose loader finds what the variables say: exit status 0 if create says the word. */
@@ -329,6 +433,7 @@ int main(int argc, char **argv) {
     test_limits(&c);
     test_false_sizes();
     test_nothing_to_do();
+    test_random_plans();
     test_every_call(&c, 1);
     test_every_call(&c, 2);
     printf("%s\n", failures ? "failed" : "passed");

@@ -52,6 +52,8 @@ static void test_init_refuses(Case *c) {
     CHECK(strcmp(nn_plan_message(context), "") == 0 && strcmp(nn_plan_message(NULL), "") == 0);
     nn_plan_destroy(context);
     nn_plan_destroy(context);
+    nn_plan_destroy(NULL);
+    CHECK(nn_plan_run(context, &(CaseIo){4, case_x, case_y, case_tail}) == NN_INVALID);
     free(memory);
 }
 
