@@ -8,6 +8,7 @@ enum { PEAK_STEPS = 1 << 20, PEAK_RUNS = 12 };
 /* y[r] = (((x * m + a) * m + a) ... ): as many independent chains as registers allow, so that latency does not bind. */
 static LProgram *peak_program(Compilation *c, Module *module, int chains, int lanes) {
     LProgram *program = lprogram_create(module, module->graph);
+    program->alignment = c->desc.buffer_alignment;
     DimContext *dims = module->dims;
     LBuilder b;
     LKernel *kernel = lkernel_create(program, "peak_f32", "peak", &b);

@@ -231,7 +231,9 @@ static void print_body(Printer *p, const PartStmts *stmts, CPart *part) {
 }
 
 static const char *function_name(File *f, const LKernel *kernel, size_t number) {
-    const char *name = intern(f->interner, kernel->name);
+    bool reserved = c_is_reserved(f->options->dialect, kernel->name);
+    const char *name =
+        intern(f->interner, reserved ? arena_printf(f->arena, "%s_", kernel->name) : kernel->name);
     if (number > 0) {
         name = intern(f->interner, arena_printf(f->arena, "%s_part%zu", kernel->name, number + 1));
     }

@@ -63,6 +63,7 @@ Text c_text_printf(Printer *p, Binding bind, const char *format, ...) PRINTF_LIK
 /* The text, in parentheses where it binds less than that. */
 const char *c_text_in(Printer *p, Text text, Binding least);
 Text c_text_binary(Printer *p, Binding bind, const char *op, Text x, Text y);
+bool c_is_reserved(const CDialect *dialect, const char *name);
 /* A name that no other variable of the function has. */
 const char *c_unique_name(Printer *p, const char *wanted);
 const char *c_value_type(Printer *p, LType type);         /* of a value */

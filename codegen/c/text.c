@@ -38,7 +38,7 @@ Text c_text_binary(Printer *p, Binding bind, const char *op, Text x, Text y) {
 
 /* ---- names ------------------------------------------------------------------------------------ */
 
-static bool is_reserved(const CDialect *dialect, const char *name) {
+bool c_is_reserved(const CDialect *dialect, const char *name) {
     for (const char *const *word = dialect->reserved; *word; word++) {
         if (strcmp(*word, name) == 0) return true;
     }
@@ -59,7 +59,7 @@ static const char *identifier(Arena *arena, const char *wanted) {
 
 const char *c_unique_name(Printer *p, const char *wanted) {
     const char *base = identifier(p->arena, wanted), *name = intern(p->interner, base);
-    if (is_reserved(p->dialect, name))
+    if (c_is_reserved(p->dialect, name))
         name = intern(p->interner, arena_printf(p->arena, "%s_", base));
     for (int n = 2; memo_get(&p->taken, name); n++) {
         name = intern(p->interner, arena_printf(p->arena, "%s_%d", base, n));

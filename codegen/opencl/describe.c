@@ -1,7 +1,9 @@
 /* What plans may know of an OpenCL device, by the name that -device= gives. */
+#define _GNU_SOURCE
 #include "codegen/opencl/opencl.h"
 
 #include <string.h>
+#include <unistd.h>
 
 /* A device whose work-items are threads of a processor: nothing is gained from local memory, all from
  * wide tiles in registers. */
@@ -28,6 +30,11 @@ static int host_vector_bits(void) {
     if (__builtin_cpu_supports("avx2")) return 256;
 #endif
     return 128;
+}
+
+static int host_cores(void) {
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+    return count > 0 && count < 4096 ? (int)count : 1;
 }
 
 static const Device *find_device(const TargetOptions *options, Diag *diag) {
@@ -60,7 +67,7 @@ bool opencl_describe(const TargetOptions *options, TargetDesc *desc, Arena *aren
         .fma_ports = 2,
         .l1_bytes = TYPICAL_L1,
         .l2_bytes = TYPICAL_L2,
-        .cores = TYPICAL_CORES,
+        .cores = device->vector_bits ? TYPICAL_CORES : host_cores(),
         .buffer_alignment = BUFFER_ALIGNMENT,
     };
     return true;

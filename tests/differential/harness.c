@@ -12,13 +12,28 @@
 #include "codegen/lower/lower.h"
 
 const Way ways[WAY_COUNT] = {
-    {"native -O0", NULL, 0},
-    {"native -O2", NULL, 2},
-    {"x86-64-v2 -O2", "x86-64-v2", 2},
-    {"x86-64-v3 -O2", "x86-64-v3", 2},
+    {"native -O0", NULL, 0, NULL, NULL},
+    {"native -O2", NULL, 2, NULL, NULL},
+    {"x86-64-v2 -O2", "x86-64-v2", 2, NULL, NULL},
+    {"x86-64-v3 -O2", "x86-64-v3", 2, NULL, NULL},
 };
+const Way opencl_way = {"opencl -O2", NULL, 2, "opencl", NULL};
+
+static const Target *target_of(const Way *way) {
+    const Target *target = target_find(way->target ? way->target : "cpu");
+    require(target);
+    return target;
+}
+
+static bool target_runs_here(const Target *target) {
+    StrBuf line = {0};
+    bool found = target->probe(&line);
+    str_free(&line);
+    return found;
+}
 
 bool way_runs_here(const Way *way) {
+    if (way->target) return target_runs_here(target_of(way));
     if (!way->cpu) return true;
 #if defined(__x86_64__)
     if (strcmp(way->cpu, "x86-64-v2") == 0) return __builtin_cpu_supports("x86-64-v2");
@@ -39,14 +54,16 @@ static bool optimize(Compiled *c, int level, Diag *diag) {
 }
 
 bool compiled_make(Compiled *c, const Graph *source, const Way *way, Arena *arena, Diag *diag) {
-    TargetOptions options = {.cpu = way->cpu, .opt_level = way->level, .prefix = source->name};
+    const Target *target = target_of(way);
+    TargetOptions options = {
+        .cpu = way->cpu, .device = way->device, .opt_level = way->level, .prefix = source->name};
     *c = (Compiled){.graph = graph_clone(source, NULL)};
-    if (!target_cpu.describe(&options, &c->desc, arena, diag)) return false;
+    if (!target->describe(&options, &c->desc, arena, diag)) return false;
     c->desc.parallel_threshold = 1;
     if (!optimize(c, way->level, diag)) return false;
     c->program = lower_graph(c->graph, &c->desc, diag);
     return c->program && plan_memory(c->program, diag) && lprogram_verify(c->program, diag) &&
-           target_cpu.load(c->program, &c->desc, &options, &c->loaded, diag);
+           target->load(c->program, &c->desc, &options, &c->loaded, diag);
 }
 
 void compiled_free(Compiled *c) {

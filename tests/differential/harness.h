@@ -6,15 +6,17 @@
 #include "codegen/target.h"
 #include "passes/pass.h"
 
-/* One way to compile: a processor and a level. */
+/* One way to compile: a processor and a level, or another target and its device. */
 typedef struct Way {
     const char *name;
     const char *cpu; /* null: this machine */
     int level;       /* of passes and code */
+    const char *target, *device; /* null: cpu */
 } Way;
 
 enum { WAY_COUNT = 4 };
 extern const Way ways[WAY_COUNT]; /* -O0 and -O2 for this machine, -O2 for lesser ones */
+extern const Way opencl_way;
 bool way_runs_here(const Way *way);
 
 /* ---- compiling and running -------------------------------------------------------------------- */

@@ -3,6 +3,7 @@
  *   operators            all
  *   operators 1/4        every fourth row, from row 1
  *   operators softmax    one
+ *   operators -opencl 3  on OpenCL, at -O2: every third instance of each operator
  *
  * The instances of one operator are put into few networks, so that the compiler's fixed cost is paid seldom. Where one fails,
  * its instances run alone, and each that fails is printed as a network that can be run again. */
@@ -120,6 +121,8 @@ typedef struct Job {
     const Instance *instances;
     size_t count;
     bool quiet; /* only whether it fails */
+    const Way *ways;
+    size_t way_count;
 } Job;
 
 typedef struct Net {
@@ -268,8 +271,8 @@ static bool check_net(void *data) {
     }
     if (!job->instances[0].c->o2 && !has_operator(net.source, job->row->op))
         ok = !fault(&net, &(Way){.name = "source"}, "the operator is not in the network");
-    for (int w = 0; w < WAY_COUNT && ok; w++)
-        if (way_runs_here(&ways[w])) ok = check_way(&net, &ways[w], trials);
+    for (size_t w = 0; w < job->way_count && ok; w++)
+        if (way_runs_here(&job->ways[w])) ok = check_way(&net, &job->ways[w], trials);
     arena_destroy(net.arena);
     return ok;
 }
@@ -281,7 +284,7 @@ static int explain(const Job *job) {
     Arena *arena = arena_create();
     int failures = 0;
     for (size_t i = 0; i < job->count; i++) {
-        Job alone = {job->row, &job->instances[i], 1, false};
+        Job alone = {job->row, &job->instances[i], 1, false, job->ways, job->way_count};
         if (in_child(check_net, &alone) == 0) continue;
         failures++;
         printf("^ FAILED: %s\n%s\n", job->row->name, network_text(alone.instances, 1, arena));
@@ -298,28 +301,70 @@ static int explain(const Job *job) {
     return failures;
 }
 
-static int check_row(const Row *row) {
+typedef struct Sample {
+    const Way *ways;
+    size_t way_count, step; /* of each operator's instances every step-th */
+} Sample;
+
+/* Whether the instance names a symbol that only the inputs of others bring in. */
+static bool needs_others(const Instance *i) {
+    return strchr(i->c->expression, 'N') && !strchr(i->c->inputs, 'N');
+}
+
+static void thin_out(Instances *instances, size_t step) {
+    size_t kept = 0;
+    if (step == 1) return;
+    for (size_t i = 0; i < instances->len; i += step) {
+        if (!needs_others(&instances->data[i])) instances->data[kept++] = instances->data[i];
+    }
+    instances->len = kept;
+}
+
+static int check_row(const Row *row, const Sample *sample) {
     Arena *arena = arena_create();
     Instances instances = {0};
     expand_row(row, arena, &instances);
+    thin_out(&instances, sample->step);
     int failures = 0;
     for (size_t i = 0; i < instances.len; i += INSTANCES_PER_NETWORK) {
         size_t left = instances.len - i;
         Job job = {row, &instances.data[i],
-                   left < INSTANCES_PER_NETWORK ? left : INSTANCES_PER_NETWORK, true};
+                   left < INSTANCES_PER_NETWORK ? left : INSTANCES_PER_NETWORK,
+                   true,
+                   sample->ways,
+                   sample->way_count};
         if (in_child(check_net, &job) != 0) failures += explain(&job);
     }
     arena_destroy(arena);
     return failures;
 }
 
+/* A driver's threads do not live on in a child, so that this process must not start them. */
+static bool opencl_is_missing(void *data) {
+    (void)data;
+    return !way_runs_here(&opencl_way);
+}
+
+enum { EXIT_SKIPPED = 77 };
+
 int main(int argc, char **argv) {
     int share = 0, shares = 1, failures = 0;
     const char *only = NULL;
+    Sample sample = {ways, WAY_COUNT, 1};
+    if (argc > 2 && strcmp(argv[1], "-opencl") == 0) {
+        int step = atoi(argv[2]);
+        if (step < 1 || in_child(opencl_is_missing, NULL) == 0) {
+            printf("no OpenCL device, or no step\n");
+            return EXIT_SKIPPED;
+        }
+        sample = (Sample){&opencl_way, 1, (size_t)step};
+        argc -= 2;
+        argv += 2;
+    }
     if (argc > 1 && sscanf(argv[1], "%d/%d", &share, &shares) != 2) only = argv[1];
     for (size_t r = 0; r < COUNT_OF(rows); r++) {
         bool wanted = only ? strcmp(only, rows[r].name) == 0 : (int)r % shares == share % shares;
-        if (wanted) failures += check_row(&rows[r]);
+        if (wanted) failures += check_row(&rows[r], &sample);
     }
     printf("%d failures\n", failures);
     return failures != 0;

@@ -1,5 +1,5 @@
-/* A hand-built program that is compiled for this processor and run, shared by the tests of the cpu
- * target. */
+/* A hand-built program that is compiled for this processor, or for another target, and run; shared by
+ * the tests of targets. */
 #ifndef NNC_TESTS_CPU_FIXTURE_H
 #define NNC_TESTS_CPU_FIXTURE_H
 
@@ -24,13 +24,14 @@ typedef struct CpuFixture {
     Value *outputs[CPU_MAX_PORTS];
     const char *output_names[CPU_MAX_PORTS];
     int nargs, noutputs;
+    const Target *target;
     TargetOptions options;
     TargetDesc desc;
     LoadedNetwork loaded;
 } CpuFixture;
 
 static inline CpuFixture cpu_start(void) {
-    CpuFixture f = {.arena = arena_create()};
+    CpuFixture f = {.arena = arena_create(), .target = &target_cpu};
     f.diag = diag_create(f.arena, stderr);
     f.module = module_create(f.arena, f.diag);
     f.dims = f.module->dims;
@@ -108,13 +109,14 @@ static inline void cpu_call(CpuFixture *f) {
 }
 
 static inline void cpu_describe_target(CpuFixture *f) {
-    cr_assert(target_cpu.describe(&f->options, &f->desc, f->arena, f->diag));
+    cr_assert(f->target->describe(&f->options, &f->desc, f->arena, f->diag));
+    f->program->alignment = f->desc.buffer_alignment;
 }
 
 /* Compiles and loads; the fixture must have options set before. */
 static inline void cpu_load_network(CpuFixture *f) {
     cpu_describe_target(f);
-    cr_assert(target_cpu.load(f->program, &f->desc, &f->options, &f->loaded, f->diag));
+    cr_assert(f->target->load(f->program, &f->desc, &f->options, &f->loaded, f->diag));
 }
 
 /* A context in memory of its own, for the given limits (null where there are no symbols). */
@@ -139,7 +141,7 @@ static inline Artifacts cpu_emit(CpuFixture *f, const char *kind) {
     Artifacts artifacts = {.arena = f->arena};
     cpu_describe_target(f);
     cr_assert(
-        target_cpu.emit(f->program, &f->desc, &f->options, kind, "dir/net.o", &artifacts, f->diag));
+        f->target->emit(f->program, &f->desc, &f->options, kind, "dir/net.o", &artifacts, f->diag));
     return artifacts;
 }
 
@@ -223,6 +225,7 @@ static inline void cpu_compare(CpuFixture *f, const int64_t *symbols, const char
     nn_status status = f->loaded.network->run(context, r.io);
     cr_assert(status == NN_OK, "%s: %s", what, f->loaded.network->message(context));
     cpu_expect_equal(f, &r, what);
+    f->loaded.network->destroy(context);
     free(context);
 }
 

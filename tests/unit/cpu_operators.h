@@ -172,6 +172,7 @@ static inline void operators_check(Operators *o, LStmt *loop, bool finite_ints) 
     nn_status status = f->loaded.network->run(context, io);
     cr_assert(status == NN_OK, "%s", f->loaded.network->message(context));
     for (int t = 0; t < DTYPE_COUNT; t++) compare_rows(o, (DType)t, &got[t], &expected[t]);
+    f->loaded.network->destroy(context);
     free(context);
     cpu_end(f);
 }
