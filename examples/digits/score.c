@@ -4,7 +4,7 @@
  *
  * Classifies all images through the generated header's functions, on that many threads, and prints one row: accuracy, how far the
  * answers agree with the reference's, the time for one image and for all, and the bytes of code and weights. With `reference` it
- * scores the reference's own answers. The network's name and header come from the compiler's command line, so the same source serves
+ * scores the reference's own answers. -DTARGET='"opencl"' names another target in the row than cpu. The network's name and header come from the compiler's command line, so the same source serves
  * every network with this signature: -DNETWORK=mlp -DHEADER='"mlp.h"' -DOBJECT_BYTES=SIZE. */
 #define _POSIX_C_SOURCE 200809L
 #include HEADER
@@ -150,7 +150,11 @@ int main(int argc, char **argv) {
         options.limits = &limits;
         check(NET(create)(&options, &context), "create");
         double one = latency(context, images, probs, 1), all = latency(context, images, probs, n);
+#ifdef TARGET
+        snprintf(target, sizeof target, "%s", TARGET);
+#else
         snprintf(target, sizeof target, "cpu, %zu thread%s", threads, threads == 1 ? "" : "s");
+#endif
         print_row(target, probs, reference, labels, n);
         printf(" %10.2f us %12.3f ms %8.1f kB\n", 1e6 * one, 1e3 * all, 1e-3 * (double)OBJECT_BYTES);
         NET(destroy)(context);

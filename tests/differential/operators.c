@@ -328,11 +328,9 @@ static int check_row(const Row *row, const Sample *sample) {
     int failures = 0;
     for (size_t i = 0; i < instances.len; i += INSTANCES_PER_NETWORK) {
         size_t left = instances.len - i;
-        Job job = {row, &instances.data[i],
-                   left < INSTANCES_PER_NETWORK ? left : INSTANCES_PER_NETWORK,
-                   true,
-                   sample->ways,
-                   sample->way_count};
+        Job job = {
+            row,  &instances.data[i], left < INSTANCES_PER_NETWORK ? left : INSTANCES_PER_NETWORK,
+            true, sample->ways,       sample->way_count};
         if (in_child(check_net, &job) != 0) failures += explain(&job);
     }
     arena_destroy(arena);
