@@ -13,8 +13,8 @@ typedef struct Way {
     int level;       /* of passes and code */
 } Way;
 
-enum { WAY_COUNT = 4 };
-extern const Way ways[WAY_COUNT]; /* -O0 and -O2 for this machine, -O2 for lesser ones */
+enum { WAY_NATIVE = 1, WAY_COUNT = 4 }; /* this machine at -O2 */
+extern const Way ways[WAY_COUNT];       /* -O0 and -O2 for this machine, -O2 for lesser ones */
 bool way_runs_here(const Way *way);
 
 /* ---- compiling and running -------------------------------------------------------------------- */
