@@ -173,7 +173,7 @@ static bool lower_result(Walk *w, const Value *outer, const Value *inner, const 
         l->immediates[outer->id] = l->immediates[inner->id];
         return true;
     }
-    if (source && (output < 0 || source == inner)) {
+    if (source) { /* an output is copied from it at the end */
         lowering_set_tensor(l, outer, lowering_tensor(l, source));
         return true;
     }
