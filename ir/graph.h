@@ -131,7 +131,8 @@ bool value_is_op(const Value *value, OpKind op);
 bool value_is_constant(const Value *value); /* depends on parameters and constants only */
 const Annotation *node_annotation(const Node *node, const char *name); /* null: none */
 
-/* uses[value->id] = number of operands and graph outputs that name it (bodies count as their own graphs). */
+/* uses[value->id] = number of operands and graph outputs that name it; the values of bodies have ids of their own and are
+ * counted within their body. */
 int *graph_use_counts(const Graph *graph, Arena *arena);
 /* Every operand and output of the graph that is from becomes to, but for those of the node that defines to;
  * provenance of to stays. */

@@ -57,12 +57,17 @@ bool value_is_constant(const Value *value) {
 /* ---- uses and replacement -----------------------------------------------------------------------
  */
 
-int *graph_use_counts(const Graph *graph, Arena *arena) {
-    int *uses = arena_array(arena, int, graph->module->value_count);
+static void count_uses(const Graph *graph, int *uses) {
     graph_each(graph, node) {
+        if (node->body) count_uses(node->body, uses);
         for (int i = 0; i < node->noperands; i++) uses[node->operands[i]->id]++;
     }
     for (int i = 0; i < graph->noutputs; i++) uses[graph->outputs[i]->id]++;
+}
+
+int *graph_use_counts(const Graph *graph, Arena *arena) {
+    int *uses = arena_array(arena, int, graph->module->value_count);
+    count_uses(graph, uses);
     return uses;
 }
 
