@@ -61,6 +61,10 @@ static const Case cases_const[] = {
 static const Case cases_neg[] = {UNARY(FLOATS " " SIGNED " i4", "neg", BITS)};
 static const Case cases_abs[] = {UNARY(NUMBERS " i4 u4", "abs", BITS)};
 static const Case cases_relu[] = {UNARY(NUMBERS " i4 u4", "relu", EXACT)};
+static const Case cases_leaky_relu[] = {
+    UNARY(FLOATS, "leaky_relu", CLOSE),
+    CASE("f32", "x$: @[N, 29]", "leaky_relu(x$, 0.3)", "@[N, 29]", CLOSE, SPECIAL),
+};
 static const Case cases_sigmoid[] = {UNARY(FLOATS, "sigmoid", CLOSE)};
 static const Case cases_tanh[] = {UNARY(FLOATS, "tanh", CLOSE)};
 static const Case cases_exp[] = {UNARY(FLOATS, "exp", CLOSE)};
