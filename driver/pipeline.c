@@ -39,6 +39,7 @@ bool compilation_optimize(Compilation *c) {
     PassInspector inspector;
     if (!dump_inspector(c, &dumper, &inspector)) return false;
     if (!passes_run(&context, c->graph, passes, count, &inspector)) {
+        if (context.defect) dump_defect(c);
         return fail(c, context.defect ? EXIT_DEFECT : EXIT_INPUT);
     }
     return setup_report(c);
@@ -61,7 +62,10 @@ bool compilation_lower(Compilation *c) {
     double start = dump_clock();
     c->program = lower_graph(c->graph, &c->desc, c->diag);
     if (!c->program || !plan_memory(c->program, c->diag)) return fail(c, EXIT_INPUT);
-    if (c->options->verify && !lprogram_verify(c->program, c->diag)) return fail(c, EXIT_DEFECT);
+    if (c->options->verify && !lprogram_verify(c->program, c->diag)) {
+        dump_defect(c);
+        return fail(c, EXIT_DEFECT);
+    }
     c->target_options.source_hash = program_hash(c->program);
     c->target_options.prefix = c->options->prefix ? c->options->prefix : c->graph->name;
     dump_time(c, "lower", start);

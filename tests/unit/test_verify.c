@@ -1,9 +1,13 @@
 /* The search for the first wrong value, on a target that breaks one kernel on purpose. */
+#define _GNU_SOURCE
 #include <criterion/criterion.h>
 #include <criterion/redirect.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "driver/dump.h"
 #include "driver/execute.h"
 #include "driver/inputs.h"
 #include "driver/locate.h"
@@ -71,4 +75,23 @@ Test(verify, finds_nothing_where_all_is_right, .init = cr_redirect_stdout) {
     run_and_locate(&target_cpu, &differs);
     cr_expect_not(differs);
     expect_output("every kernel's result is right");
+}
+
+Test(verify, a_defect_leaves_a_dump_that_reads_back) {
+    char folder[] = "/tmp/nnc-defect-XXXXXX";
+    cr_assert_not_null(mkdtemp(folder));
+    Options options = {.file = "examples/digits/cnn.nn", .level = 2, .dump_dir = folder};
+    Arena *arena = arena_create();
+    Compilation *c = compilation_create(&options, arena);
+    cr_assert(compilation_load(c));
+    dump_defect(c);
+    const char *path = arena_printf(arena, "%s/cnn.defect.nnir", folder);
+    FileBytes bytes;
+    cr_assert(file_read(arena, path, 1 << 20, &bytes, c->diag, (Span){0}));
+    const Source *source = diag_add_source(c->diag, path, (const char *)bytes.data, bytes.size);
+    cr_expect_not_null(graph_parse(source, arena, c->diag, NULL));
+    unlink(path);
+    rmdir(folder);
+    compilation_destroy(c);
+    arena_destroy(arena);
 }
