@@ -45,6 +45,31 @@ bool compilation_optimize(Compilation *c) {
     return setup_report(c);
 }
 
+static bool quantizes(const Compilation *c) {
+    if (c->options->quantize) return true;
+    graph_each(c->source, node) {
+        if (node_annotation(node, "delta")) return true;
+    }
+    return false;
+}
+
+const Graph *compilation_reference(Compilation *c) {
+    const Pass **passes;
+    size_t count, last = 0;
+    if (c->reference) return c->reference;
+    if (!quantizes(c)) return c->reference = c->source;
+    PassContext context = {.module = c->module, .target = &c->desc, .diag = c->diag};
+    if (!setup_pass_options(c, &context.options) || !compilation_passes(c, &passes, &count))
+        return NULL;
+    while (last < count && strcmp(passes[last]->name, "quantize") != 0) last++;
+    Graph *graph = graph_clone(c->source, NULL);
+    if (!passes_run(&context, graph, passes, last < count ? last + 1 : 0, NULL)) {
+        fail(c, EXIT_INPUT);
+        return NULL;
+    }
+    return c->reference = graph;
+}
+
 /* Of what the program computes: kernels, calls and weights, not the places they came from. */
 static uint64_t program_hash(const LProgram *program) {
     StrBuf text = {0};

@@ -19,7 +19,8 @@ typedef struct Trial {
 } Trial;
 
 static bool make_trial(Compilation *c, int64_t number, Arena *arena, Trial *trial) {
-    const Graph *graph = c->source;
+    const Graph *graph = compilation_reference(c);
+    if (!graph) return false;
     int count = dim_symbol_count(c->module->dims);
     *trial = (Trial){
         arena_array(arena, int64_t, (size_t)count + 1),
