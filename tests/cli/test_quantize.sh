@@ -14,7 +14,7 @@ for network in examples/digits/mlp.nn examples/digits/cnn.nn; do
     done
 done
 expect 0 "$NNC" run $mlp -quantize=delta:0.02 -input image=random -check; says "agrees"
-expect 1 "$NNC" $mlp -quantize=delta:1e-12 -o "$TMP/x.o"; says "larger"
+expect 1 "$NNC" $mlp -quantize=delta:1e-12 -o "$TMP/x.o"; says "use a step of at least"
 
 # One layer, by an annotation; another kept.
 sed -e 's/^  fc2/  @delta(0.05) fc2/' -e 's/^network/network/' $mlp > "$TMP/mlp.nn"
