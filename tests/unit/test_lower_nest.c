@@ -252,6 +252,17 @@ Test(lower_reduction, nan_and_infinity) {
 
 /* ---- windows --------------------------------------------------------------------------------- */
 
+/* Memory has no axis for a height of 1, and its padding is still tested. */
+Test(lower_window, pools_of_one_row) {
+    static const OpKind ops[] = {OP_max_pool2d, OP_avg_pool2d};
+    for (size_t i = 0; i < COUNT_OF(ops); i++) {
+        Fixture f = fixture_create();
+        Value *x = fixture_input(&f, "x", "f32[5, 2, 1, 17]");
+        finish(&f, build1(&f.b, ops[i], x, INTS("kernel", 3, 3), INTS("stride", 2, 2),
+                          INTS("pad", 1, 1, 1, 2)));
+    }
+}
+
 Test(lower_window, pools) {
     static const OpKind ops[] = {OP_max_pool2d, OP_avg_pool2d};
     for (int i = 0; i < 8; i++) {
