@@ -105,12 +105,25 @@ static void memory_free(Memory *memory) {
     for (int i = 0; i < memory->count; i++) guarded_free(&memory->tensors[i]);
 }
 
+/* A network has those of the module's symbols that its interface names. */
+static int64_t *own_symbols(const Compiled *c, Arena *arena, const RunOptions *options) {
+    const nn_network *network = c->loaded.network;
+    int64_t *values = arena_array(arena, int64_t, network->symbol_count + 1);
+    for (uint32_t i = 0; i < network->symbol_count; i++) {
+        int index = dim_symbol_find(c->graph->module->dims, network->symbols[i]);
+        require(index >= 0);
+        values[i] = options->symbols[index];
+    }
+    return values;
+}
+
 /* The generated NETWORK_io. Inputs cannot be written. */
 static void **place_tensors(const nn_network *network, Memory *memory, const Tensor *inputs,
-                            const Tensor *outputs, Arena *arena, const RunOptions *options) {
+                            const Tensor *outputs, const int64_t *symbols, Arena *arena,
+                            const RunOptions *options) {
     uint32_t count = network->symbol_count + network->input_count + network->output_count;
     uint64_t *io = arena_array(arena, uint64_t, count + 1), *at = io;
-    for (uint32_t i = 0; i < network->symbol_count; i++) *at++ = (uint64_t)options->symbols[i];
+    for (uint32_t i = 0; i < network->symbol_count; i++) *at++ = (uint64_t)symbols[i];
     for (uint32_t i = 0; i < network->input_count; i++) {
         Guarded *g = memory_add(memory, inputs[i].bytes, 1, options->placement);
         if (inputs[i].bytes) memcpy(g->data, inputs[i].data, inputs[i].bytes);
@@ -124,13 +137,13 @@ static void **place_tensors(const nn_network *network, Memory *memory, const Ten
     return (void **)(void *)io;
 }
 
-static const char *execute(const nn_network *network, Memory *memory, const void *io, Arena *arena,
-                           const RunOptions *options) {
+static const char *execute(const nn_network *network, Memory *memory, const void *io,
+                           const int64_t *symbols, Arena *arena, const RunOptions *options) {
     nn_options own;
     nn_context *context = NULL;
     if (nn_default_options(options->threads, &own) != NN_OK) return "no threads";
-    own.limits = options->symbols;
-    size_t bytes = network->context_bytes(options->symbols);
+    own.limits = symbols;
+    size_t bytes = network->context_bytes(symbols);
     if (bytes == SIZE_MAX) return "the context is said to be too large";
     Guarded *g = memory_add(memory, bytes, 64, AT_END);
     nn_status status = network->init(g->data, bytes, &own, &context);
@@ -149,8 +162,9 @@ const char *compiled_run(const Compiled *c, const Tensor *inputs, Tensor *output
     const nn_network *network = c->loaded.network;
     uint32_t ports = network->input_count + network->output_count;
     Memory memory = {.tensors = arena_array(arena, Guarded, ports + 1)};
-    void **io = place_tensors(network, &memory, inputs, outputs, arena, options);
-    const char *fault = execute(network, &memory, io, arena, options);
+    const int64_t *symbols = own_symbols(c, arena, options);
+    void **io = place_tensors(network, &memory, inputs, outputs, symbols, arena, options);
+    const char *fault = execute(network, &memory, io, symbols, arena, options);
     for (int i = 0; i < memory.count && !fault; i++) {
         if (!guarded_intact(&memory.tensors[i]))
             fault = arena_printf(arena, "memory beside tensor %d was written", i);
@@ -284,12 +298,16 @@ void fill_values(Tensor *tensor, Values values, uint64_t seed) {
 
 /* ---- processes ---------------------------------------------------------------------------------- */
 
-int in_child(bool (*check)(void *data), void *data) {
+int in_child(bool (*check)(void *data), void *data, bool quiet) {
     fflush(stdout);
     fflush(stderr);
     pid_t child = fork();
     require(child >= 0);
     if (child == 0) {
+        if (quiet) {
+            require(freopen("/dev/null", "w", stdout) != NULL);
+            require(freopen("/dev/null", "w", stderr) != NULL);
+        }
         bool ok = check(data);
         fflush(stdout);
         fflush(stderr);
@@ -298,9 +316,10 @@ int in_child(bool (*check)(void *data), void *data) {
     int status;
     require(waitpid(child, &status, 0) == child);
     if (WIFEXITED(status) && WEXITSTATUS(status) <= 1) return WEXITSTATUS(status);
+    if (quiet) return 2;
     if (WIFSIGNALED(status))
-        fprintf(stderr, "died by signal %d (%s)\n", WTERMSIG(status), strsignal(WTERMSIG(status)));
+        printf("died by signal %d (%s)\n", WTERMSIG(status), strsignal(WTERMSIG(status)));
     else
-        fprintf(stderr, "ended with status %d\n", WEXITSTATUS(status));
+        printf("ended with status %d\n", WEXITSTATUS(status));
     return 2;
 }

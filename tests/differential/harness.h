@@ -34,7 +34,7 @@ void compiled_free(Compiled *c);
 typedef enum Placement { AT_END, AT_BEGIN } Placement;
 
 typedef struct RunOptions {
-    const int64_t *symbols;
+    const int64_t *symbols; /* of the module */
     size_t threads;
     Placement placement;
 } RunOptions;
@@ -73,7 +73,7 @@ void fill_values(Tensor *tensor, Values values, uint64_t seed);
 /* ---- processes ---------------------------------------------------------------------------------- */
 
 /* Runs check(data) in a process of its own, so that a crash or an nnc defect is one failure among others. Returns 0 where it
- * returned true, 1 where false; where it died it says how on stderr and returns 2. */
-int in_child(bool (*check)(void *data), void *data);
+ * returned true, 1 where false, 2 where it died. quiet: nothing is printed. */
+int in_child(bool (*check)(void *data), void *data, bool quiet);
 
 #endif

@@ -153,7 +153,7 @@ static bool check(void *data) {
 
 static int check_job(const Job *job) {
     Job own = *job;
-    if (in_child(check, &own) == 0) return 0;
+    if (in_child(check, &own, false) == 0) return 0;
     printf("^ FAILED: %s for '%s' at -O%d, batch %lld\n", job->path, job->machine->name, job->level,
            (long long)job->batch);
     return 1;

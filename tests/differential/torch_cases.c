@@ -125,7 +125,7 @@ int main(int argc, char **argv) {
     }
     size_t count = list_cases(arena, argv[1], paths);
     for (size_t i = (size_t)part; i < count; i += (size_t)parts) {
-        int status = in_child(check_case, paths[i]);
+        int status = in_child(check_case, paths[i], false);
         if (status == 2) printf("^ %s\n", paths[i]);
         failures += status != 0;
     }
