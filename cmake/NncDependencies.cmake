@@ -7,6 +7,9 @@ pkg_check_modules(CJSON REQUIRED IMPORTED_TARGET libcjson)
 pkg_check_modules(LIBZIP REQUIRED IMPORTED_TARGET libzip)
 find_path(PTHREADPOOL_INCLUDE pthreadpool.h REQUIRED)
 find_library(PTHREADPOOL_LIBRARY pthreadpool REQUIRED)
+# A target and not a path: nncConfig.cmake makes one of this name where libnnrt is used.
+add_library(nnc::pthreadpool UNKNOWN IMPORTED)
+set_target_properties(nnc::pthreadpool PROPERTIES IMPORTED_LOCATION "${PTHREADPOOL_LIBRARY}")
 
 # libLLVM-19 as a shared library: another LLVM may live in the same process (an OpenCL driver's).
 add_library(nnc_llvm INTERFACE)
