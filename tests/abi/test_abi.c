@@ -146,8 +146,13 @@ static void test_arguments(void) {
     options.weights = image;
     options.weights_bytes = 5;
     CHECK(mlp_init(memory, bytes, &options, &context) != NN_OK);
+    options.weights = memory; /* not read before the checks are done */
+    options.weights_bytes = mlp_info()->weights_bytes;
+    options.weights_hash = mlp_info()->source_hash + 1;
+    CHECK(mlp_init(memory, bytes, &options, &context) == NN_MISMATCH);
     options.weights = NULL;
     options.weights_bytes = 0;
+    options.weights_hash = 0;
     CHECK(mlp_create(&options, &context) == NN_NO_MEMORY);
     CHECK(mlp_init(memory, bytes, &options, &context) == NN_OK);
 

@@ -163,7 +163,7 @@ Test(runtime, weight_files) {
     struct {
         nn_weight_file head;
         char data[5];
-    } file = {.head = {.magic = {0}, .abi_version = NN_ABI_VERSION, .header_bytes = 64, .weights_bytes = 5}, .data = "abcd"};
+    } file = {.head = {.magic = {0}, .abi_version = NN_ABI_VERSION, .header_bytes = 64, .source_hash = 77, .weights_bytes = 5}, .data = "abcd"};
     memcpy(file.head.magic, NN_WEIGHT_FILE_MAGIC, 8);
     size_t bytes = sizeof file.head + 5;
     nn_weights *weights = NULL;
@@ -171,6 +171,7 @@ Test(runtime, weight_files) {
     const char *path = write_file(&file, bytes);
     cr_assert_eq(nn_map_weights(path, &weights, &options), NN_OK);
     cr_expect_eq(options.weights_bytes, 5);
+    cr_expect_eq(options.weights_hash, 77);
     cr_expect_eq((uintptr_t)options.weights % 64, 0);
     cr_expect_str_eq(options.weights, "abcd");
     nn_unmap_weights(weights);
