@@ -306,10 +306,12 @@ static void whole_axis(Nest *n, int part) {
 static void reduction_loops(Nest *n, int part) {
     if (part == n->c->nparts)
         emit_step(n);
-    else if (n->c->parts[part].axis == n->plan->vector_axis)
-        vector_reduction(n, part);
-    else
+    else if (n->c->parts[part].axis != n->plan->vector_axis)
         whole_axis(n, part);
+    else if (n->c->parts[part].kind == PART_INSIDE)
+        reduction_loops(n, part + 1); /* the loop over blocks has run through the whole axis */
+    else
+        vector_reduction(n, part);
 }
 
 /* ---- results --------------------------------------------------------------------------------- */
