@@ -11,8 +11,9 @@
 #undef PASS
 
 /* Which values are computed at compile time: those that depend on parameters and constants only,
- * with no `dequantize` among their operators. That one is there to keep a weight small in memory,
- * so it runs with the network. Values made after the marks count as not constant. */
+ * have sizes that no symbol decides, and no `dequantize` among their operators. That one is there
+ * to keep a weight small in memory, so it runs with the network. Values made after the marks count
+ * as not constant. */
 typedef struct ConstantMarks {
     const bool *at; /* by value id */
     size_t count;
