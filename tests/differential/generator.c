@@ -106,7 +106,7 @@ static Value *new_input(Gen *g, const TensorType *type) {
 
 static TensorType any_type(Gen *g) {
     TensorType type = {.dtype = any_dtype(g)};
-    bool image = chance(g, 35);
+    bool image = chance(g, 45);
     type.rank = image ? 4 : (int)draw(g, 4);
     for (int i = 0; i < type.rank; i++) type.dims[i] = any_size(g, !image || i == 0);
     if (image && !dtype_is_float(type.dtype) && chance(g, 60)) type.dtype = DT_f32;
@@ -663,9 +663,9 @@ static Maker *const makers[OP_COUNT] = {
 };
 
 /* Networks lean on these more than on the rest. */
-static const OpKind favourites[] = {OP_conv2d,     OP_dense,    OP_matmul,  OP_relu,
-                                    OP_add,        OP_mul,      OP_reshape, OP_batch_norm,
-                                    OP_max_pool2d, OP_transpose};
+static const OpKind favourites[] = {OP_conv2d,  OP_conv2d,     OP_conv2d,     OP_dense,
+                                    OP_matmul,  OP_relu,       OP_add,        OP_mul,
+                                    OP_reshape, OP_batch_norm, OP_max_pool2d, OP_transpose};
 
 /* What nothing uses, and now and then something else, an input or the same twice. */
 static void choose_outputs(Gen *g) {

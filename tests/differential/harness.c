@@ -12,10 +12,10 @@
 #include "codegen/lower/lower.h"
 
 const Way ways[WAY_COUNT] = {
-    {"native -O0", NULL, 0},
-    {"native -O2", NULL, 2},
-    {"x86-64-v2 -O2", "x86-64-v2", 2},
-    {"x86-64-v3 -O2", "x86-64-v3", 2},
+    {"native -O0", NULL, 0, 0},
+    {"native -O2", NULL, 2, 0},
+    {"x86-64-v2 -O2", "x86-64-v2", 2, 0},
+    {"x86-64-v3 -O2", "x86-64-v3", 2, 0},
 };
 
 bool way_runs_here(const Way *way) {
@@ -29,12 +29,15 @@ bool way_runs_here(const Way *way) {
 
 /* ---- compiling ---------------------------------------------------------------------------------- */
 
-static bool optimize(Compiled *c, int level, Diag *diag) {
+static bool optimize(Compiled *c, const Way *way, Diag *diag) {
     const Pass *passes[64];
     require(pass_count <= COUNT_OF(passes));
-    size_t count = passes_default(level, passes);
+    size_t count = passes_default(way->level, passes);
     PassInspector inspector = {.verify = true};
-    PassContext context = {.module = c->graph->module, .target = &c->desc, .diag = diag};
+    PassContext context = {.module = c->graph->module,
+                           .target = &c->desc,
+                           .options = {.quantize_delta = way->delta},
+                           .diag = diag};
     return passes_run(&context, c->graph, passes, count, &inspector);
 }
 
@@ -43,7 +46,7 @@ bool compiled_make(Compiled *c, const Graph *source, const Way *way, Arena *aren
     *c = (Compiled){.graph = graph_clone(source, NULL)};
     if (!target_cpu.describe(&options, &c->desc, arena, diag)) return false;
     c->desc.parallel_threshold = 1;
-    if (!optimize(c, way->level, diag)) return false;
+    if (!optimize(c, way, diag)) return false;
     c->program = lower_graph(c->graph, &c->desc, diag);
     return c->program && plan_memory(c->program, diag) && lprogram_verify(c->program, diag) &&
            target_cpu.load(c->program, &c->desc, &options, &c->loaded, diag);

@@ -11,6 +11,7 @@ typedef struct Way {
     const char *name;
     const char *cpu; /* null: this machine */
     int level;       /* of passes and code */
+    double delta;    /* step of quantized weights; 0: none */
 } Way;
 
 enum { WAY_NATIVE = 1, WAY_COUNT = 4 }; /* this machine at -O2 */

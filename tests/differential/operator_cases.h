@@ -162,6 +162,8 @@ static const Case cases_transpose[] = {
 };
 static const Case cases_broadcast_to[] = {
     CASE(ALL, "x$: @[3, 1]", "broadcast_to(x$, [N, 3, 7])", "@[N, 3, 7]", BITS, SPECIAL),
+    CASE("f32", "x$: @[N]", "maximum(broadcast_to(const(0.5, @), [N]), x$)", "@[N]", BITS, SPECIAL),
+    CASE("f32", "x$: @[N]", "broadcast_to(const(0.5, @), [N, 2]) + 1", "@[N, 2]", BITS, SPECIAL),
     CASE("f32", "x$: @[]", "broadcast_to(x$, [5, N])", "@[5, N]", BITS, SPECIAL),
     CASE("f32", "x$: @[N]", "broadcast_to(x$, [2, 1, N])", "@[2, 1, N]", BITS, SPECIAL),
 };

@@ -325,9 +325,39 @@ static bool check_way(Subject *s, const Way *way) {
     return ok;
 }
 
+/* Quantization changes results: what the graph means after it is the reference. */
+static bool check_quantized(const Subject *unquantized) {
+    static const Way way = {"native -O2, quantized", NULL, 2, 0.04};
+    Subject s = *unquantized;
+    Compiled c;
+    bool ok = compiled_make(&c, s.graph, &way, s.arena, s.diag);
+    for (int i = 0; i < TRIAL_COUNT && ok; i++) {
+        Trial *t = &s.trials[i];
+        InterpOptions options = {.symbols = t->symbols};
+        t->reference = arena_array(s.arena, Tensor, (size_t)s.graph->noutputs + 1);
+        if (t->defined)
+            ok = interp_run(c.graph, t->inputs, t->reference, s.arena, &options, s.diag);
+    }
+    if (!ok) return complain(way.name, diag_text(s.diag));
+    ok = check_graph_text(c.graph, way.name) && check_program_text(c.program, way.name, s.diag) &&
+         evaluate(&s, &c, "quantized, evaluated") && run_code(&s, &c, way.name);
+    compiled_free(&c);
+    return ok;
+}
+
+static bool has_parameters(const Graph *graph) {
+    graph_each(graph, node) {
+        if (node->op == OP_param) return true;
+    }
+    return false;
+}
+
 static bool check_subject(void *data) {
     static const Way own_ways[] = {
-        {"native -O0", NULL, 0}, {"native -O1", NULL, 1}, {"native -O2", NULL, 2}};
+        {"native -O0", NULL, 0, 0}, {"native -O1", NULL, 1, 0}, {"native -O2", NULL, 2, 0}};
+    static const Way some_ways[] = {{"native -O3", NULL, 3, 0},
+                                    {"x86-64-v2 -O2", "x86-64-v2", 2, 0},
+                                    {"x86-64-v3 -O2", "x86-64-v3", 2, 0}};
     Subject *s = data;
     s->arena = arena_create();
     s->diag = diag_create(s->arena, NULL);
@@ -342,6 +372,9 @@ static bool check_subject(void *data) {
     ok = ok && target_cpu.describe(&options, &here.desc, s->arena, s->diag);
     for (size_t p = 0; p < pass_count && ok; p++) ok = check_pass(s, &pass_table[p], &here.desc);
     for (size_t w = 0; w < COUNT_OF(own_ways) && ok; w++) ok = check_way(s, &own_ways[w]);
+    const Way *other = &some_ways[s->seed % COUNT_OF(some_ways)];
+    if (way_runs_here(other)) ok = ok && check_way(s, other);
+    if (has_parameters(s->graph)) ok = ok && check_quantized(s);
     arena_destroy(s->arena);
     return ok;
 }
