@@ -61,8 +61,8 @@ static void add_constants(Compilation *c, const char *path, Artifacts *artifacts
     str_free(&bytes);
 }
 
-/* Every output depends on every file that was read. A build system that names the dependency file absolutely may read it
- * in any folder, so the names in it are absolute then. */
+/* Every output depends on every file that was read. A build system that names the dependency file
+ * absolutely may read it in any folder, so the names in it are absolute then. */
 static bool add_depfile(Compilation *c, Artifacts *artifacts) {
     const char *path = c->options->depfile;
     if (!path) return true;

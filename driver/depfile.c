@@ -1,5 +1,6 @@
-/* The syntax is make's, as gcc writes it and every other reader expects it: blank, '#' and ':' are escaped by a backslash, '$'
- * by itself, and a backslash only where it stands before an escaped character. */
+/* The syntax is make's, as gcc writes it and every other reader expects it: blank, '#' and ':' are
+ * escaped by a backslash, '$' by itself, and a backslash only where it stands before an escaped
+ * character. */
 #include "driver/depfile.h"
 
 #include <string.h>

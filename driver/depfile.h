@@ -12,9 +12,9 @@ typedef struct Dependencies {
     const char *folder; /* put before relative inputs; null: they stay relative */
 } Dependencies;
 
-/* A rule that make, Ninja and CMake read alike, and an empty rule for each input but the first, so that make does not stop
- * at one that was deleted: nnc then says what is wrong, if anything is. False, with an error, where a path has a
- * newline: the syntax cannot express it. */
+/* A rule that make, Ninja and CMake read alike, and an empty rule for each input but the first, so
+ * that make does not stop at one that was deleted: nnc then says what is wrong, if anything is.
+ * False, with an error, where a path has a newline: the syntax cannot express it. */
 bool depfile_format(const Dependencies *dependencies, StrBuf *out, Diag *diag);
 
 #endif

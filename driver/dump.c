@@ -59,7 +59,8 @@ void dump_defect(Compilation *c) {
     OutputFile file = {path, text.data, text.len, 0644};
     fprintf(stderr, "nnc: internal error: this is a defect in nnc, not in your input. ");
     if (files_write(&file, 1, c->diag))
-        fprintf(stderr, "The graph was saved as '%s': please report it with the command line.\n", path);
+        fprintf(stderr, "The graph was saved as '%s': please report it with the command line.\n",
+                path);
     str_free(&text);
 }
 

@@ -25,7 +25,7 @@ static const char *glue(const OptionSpec *spec) {
     return spec->kind == DUMP ? "[=" : "=";
 }
 
-/* ---- -help ------------------------------------------------------------------------------------ */
+/* ---- -help ----------------------------------------------------------------------------------- */
 
 static void help_command(const CommandSpec *command, StrBuf *out) {
     str_printf(out, "usage: %s\n%s\n\noptions (one dash or two, = or a blank):\n", command->usage,
@@ -57,7 +57,7 @@ void options_help(Command command, StrBuf *out) {
         str_printf(out, "  %2d  %s\n", exit_statuses[i].status, exit_statuses[i].meaning);
 }
 
-/* ---- the manual page -------------------------------------------------------------------------- */
+/* ---- the manual page ------------------------------------------------------------------------- */
 
 /* Text as roff prints it: a dash that can be copied into a shell, no escapes, no control lines. */
 static void append_roff(StrBuf *out, const char *text) {
@@ -86,7 +86,8 @@ static void manual_commands(StrBuf *out) {
     }
 }
 
-/* "Commands: run, bench." for an option that not all take; compiling goes by the name of compile. */
+/* "Commands: run, bench." for an option that not all take; compiling goes by the
+ * name of compile. */
 static void manual_who_takes(const OptionSpec *spec, StrBuf *out) {
     size_t count = 0;
     for (size_t c = 0; c < command_count; c++) count += takes(spec, command_table[c].command);

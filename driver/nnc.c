@@ -1,5 +1,5 @@
-/* From the command line to one command, and the last line of defence: whatever goes wrong, nnc ends with a documented
- * status and a message, never by a signal. */
+/* From the command line to one command, and the last line of defence: whatever goes wrong, nnc ends
+ * with a documented status and a message, never by a signal. */
 #define _GNU_SOURCE
 #include <signal.h>
 #include <stdio.h>

@@ -1,4 +1,5 @@
-/* The tables of commands and options, for those that read the command line and those that describe it. */
+/* The tables of commands and options, for those that read the command line and those
+ * that describe it. */
 #ifndef NNC_DRIVER_OPTION_TABLE_H
 #define NNC_DRIVER_OPTION_TABLE_H
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- commands --------------------------------------------------------------------------------- */
+/* ---- commands -------------------------------------------------------------------------------- */
 
 enum { /* which commands take an option */
        C = 1 << COMMAND_COMPILE,
@@ -47,7 +47,7 @@ const CommandSpec command_table[] = {
 };
 const size_t command_count = COUNT_OF(command_table);
 
-/* ---- options ---------------------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 #define AT(member) offsetof(Options, member), 0
 const OptionSpec option_table[] = {

@@ -1,4 +1,5 @@
-/* The compiler's stages in order: load, optimize, lower, plan memory; the target's emit or load comes after. */
+/* The compiler's stages in order: load, optimize, lower, plan memory; the target's emit or
+ * load comes after. */
 #include "driver/pipeline.h"
 
 #include <stdio.h>

@@ -19,8 +19,8 @@ int term_degree(const DimTerm *term) {
     return degree;
 }
 
-/* Graded lexicographic: an order that multiplication by a term preserves, as exact division needs.
- */
+/* Graded lexicographic: an order that multiplication by a term preserves, as
+ * exact division needs. */
 int term_compare(const DimContext *ctx, const DimTerm *a, const DimTerm *b) {
     int degree_a = term_degree(a), degree_b = term_degree(b);
     if (degree_a != degree_b) return degree_a > degree_b ? -1 : 1;

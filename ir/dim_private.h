@@ -5,8 +5,8 @@
 
 #include "ir/dim.h"
 
-/* Beyond these a dimension is no size that anyone meant; they bound every recursion and every loop.
- */
+/* Beyond these a dimension is no size that anyone meant; they bound every recursion
+ * and every loop. */
 enum {
     DIM_MAX_TERMS = 64,
     DIM_MAX_DEGREE = 64,

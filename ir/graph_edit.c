@@ -24,8 +24,7 @@ int graph_node_count(const Graph *graph) {
     return count;
 }
 
-/* ---- constant expressions -----------------------------------------------------------------------
- */
+/* ---- constant expressions -------------------------------------------------------------------- */
 
 static Module *node_module(const Node *node) {
     require(node->graph); /* a removed node's values must not be asked about */
@@ -54,8 +53,7 @@ bool value_is_constant(const Value *value) {
     return constant;
 }
 
-/* ---- uses and replacement -----------------------------------------------------------------------
- */
+/* ---- uses and replacement -------------------------------------------------------------------- */
 
 static void count_uses(const Graph *graph, int *uses) {
     graph_each(graph, node) {
@@ -103,8 +101,7 @@ void graph_replace_all(Graph *graph, Value **map, size_t count) {
     }
 }
 
-/* ---- inference on a standing node ---------------------------------------------------------------
- */
+/* ---- inference on a standing node ------------------------------------------------------------ */
 
 bool node_infer(const Node *node, Arena *arena, TensorType results[MAX_RESULTS], TypeQuery *query) {
     TensorType *operands = arena_array(arena, TensorType, (size_t)node->noperands);

@@ -18,8 +18,7 @@ typedef struct Merger {
     size_t mask;
 } Merger;
 
-/* ---- equality ----------------------------------------------------------------------------------
- */
+/* ---- equality -------------------------------------------------------------------------------- */
 
 static bool commutes(OpKind op) {
     switch (op) {
@@ -87,8 +86,7 @@ static bool nodes_equal(const Node *a, const Node *b) {
     return a->op != OP_const || same_data(a, b);
 }
 
-/* ---- the table ---------------------------------------------------------------------------------
- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 /* Of operator and operands only: attributes seldom tell nodes apart that these do not. */
 static uint64_t node_hash(const Node *node) {

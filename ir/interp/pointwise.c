@@ -91,8 +91,7 @@ bool pointwise_has(OpKind op) {
     return rows[op].on_floats || rows[op].on_ints;
 }
 
-/* ---- applying a row ----------------------------------------------------------------------------
- */
+/* ---- applying a row -------------------------------------------------------------------------- */
 
 enum { BLOCK = 512, MAX_ARITY = 3 };
 
@@ -147,11 +146,10 @@ bool eval_pointwise(const Eval *e) {
     return true;
 }
 
-/* ---- conversions: the element types are part of the meaning
- * -------------------------------------- */
+/* ---- conversions: the element types are part of the meaning ---------------------------------- */
 
-/* Float to integer truncates, then saturates as stores do; NaN gives 0. Integer to integer wraps.
- */
+/* Float to integer truncates, then saturates as stores do; NaN gives 0. Integer
+ * to integer wraps. */
 bool eval_cast(const Eval *e) {
     const Tensor *x = &e->operands[0];
     Tensor *y = &e->results[0];

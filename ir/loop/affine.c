@@ -1,8 +1,7 @@
 /* Sums of coefficients times atoms. */
 #include "ir/loop/affine.h"
 
-/* ---- coefficients ------------------------------------------------------------------------------
- */
+/* ---- coefficients ---------------------------------------------------------------------------- */
 
 Dim coef_dim(DimContext *dims, Coef c) {
     return c.d ? c.d : dim_int(dims, c.n);
