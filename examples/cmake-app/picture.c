@@ -13,7 +13,8 @@ static double covered(unsigned i, unsigned k, unsigned length) {
 }
 
 /* Mean brightness, 0 to 255, of cell (row, column). */
-static double mean(const uint8_t *grey, unsigned width, unsigned height, unsigned row, unsigned column) {
+static double mean(const uint8_t *grey, unsigned width, unsigned height, unsigned row,
+                   unsigned column) {
     double sum = 0, area = 0;
     for (unsigned y = row * height / SIDE; y * SIDE < (row + 1) * height; y++) {
         for (unsigned x = column * width / SIDE; x * SIDE < (column + 1) * width; x++) {
@@ -34,7 +35,8 @@ static void lay_on_paper(uint8_t *pixels, size_t count, Paper paper) {
     }
 }
 
-static void shrink(const uint8_t *grey, unsigned width, unsigned height, Paper paper, uint8_t *pixels) {
+static void shrink(const uint8_t *grey, unsigned width, unsigned height, Paper paper,
+                   uint8_t *pixels) {
     for (unsigned row = 0; row < SIDE; row++) {
         for (unsigned column = 0; column < SIDE; column++) {
             double light = mean(grey, width, height, row, column);
@@ -46,7 +48,8 @@ static void shrink(const uint8_t *grey, unsigned width, unsigned height, Paper p
 
 const char *picture_read(const char *path, Paper paper, uint8_t pixels[SIDE * SIDE]) {
     png_image image = {.version = PNG_IMAGE_VERSION};
-    if (!png_image_begin_read_from_file(&image, path)) return "it cannot be read, or is no PNG file";
+    if (!png_image_begin_read_from_file(&image, path))
+        return "it cannot be read, or is no PNG file";
     if (image.width > LARGEST_SIDE || image.height > LARGEST_SIDE) {
         png_image_free(&image);
         return "it is too large";

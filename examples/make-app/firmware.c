@@ -11,7 +11,8 @@ void firmware_main(void) {
     const nn_options options = {.struct_bytes = sizeof options};
     const mlp_io io = {.image = picture, .probs = probs};
     nn_context *context;
-    if (mlp_init(memory, sizeof memory, &options, &context) != NN_OK || mlp_run(context, &io) != NN_OK) {
+    if (mlp_init(memory, sizeof memory, &options, &context) != NN_OK ||
+        mlp_run(context, &io) != NN_OK) {
         board_halt(1);
     }
     int best = 0;

@@ -16,7 +16,8 @@ void *memcpy(void *restrict to, const void *restrict from, size_t bytes) {
 void *memmove(void *to, const void *from, size_t bytes) {
     unsigned char *t = to;
     const unsigned char *f = from;
-    if ((uintptr_t)t <= (uintptr_t)f) return memcpy(to, from, bytes); /* ascending, as it stands above */
+    if ((uintptr_t)t <= (uintptr_t)f)
+        return memcpy(to, from, bytes); /* ascending, as it stands above */
     while (bytes--) t[bytes] = f[bytes];
     return to;
 }

@@ -13,15 +13,18 @@
 #include "driver/locate.h"
 
 /* The cpu target with one weight of the kernels at a path changed. */
-static bool load_broken(const LProgram *program, const TargetDesc *desc, const TargetOptions *options, LoadedNetwork *loaded,
-                        Diag *diag) {
+static bool load_broken(const LProgram *program, const TargetDesc *desc,
+                        const TargetOptions *options, LoadedNetwork *loaded, Diag *diag) {
     for (size_t i = 0; i < program->calls.len; i++) {
         const LCall *call = &program->calls.data[i];
         for (int p = 0; p < call->kernel->nparams; p++) {
             LTensor *tensor = call->args[p];
-            if (strcmp(call->path, "conv2") != 0 || tensor->role != TENSOR_WEIGHT || tensor->data->rank < 2) continue;
+            if (strcmp(call->path, "conv2") != 0 || tensor->role != TENSOR_WEIGHT ||
+                tensor->data->rank < 2)
+                continue;
             Tensor *changed = arena_new(program->module->arena, Tensor);
-            *changed = tensor_new(program->module->arena, tensor->data->dtype, tensor->data->rank, tensor->data->dims);
+            *changed = tensor_new(program->module->arena, tensor->data->dtype, tensor->data->rank,
+                                  tensor->data->dims);
             memcpy(changed->data, tensor->data->data, changed->bytes);
             tensor_set(changed, 7, tensor_get(changed, 7) + 0.5);
             tensor->data = changed;
@@ -43,7 +46,8 @@ static void run_and_locate(const Target *target, bool *differs) {
     cr_assert(interp_run(c->source, &input, &reference, arena, &interp, c->diag));
     Executable executable;
     cr_assert(executable_compile(c, &executable));
-    cr_assert(executable_bind(&executable, &input, symbols, 1, c->diag) && executable_run(&executable, c->diag));
+    cr_assert(executable_bind(&executable, &input, symbols, 1, c->diag) &&
+              executable_run(&executable, c->diag));
     *differs = !tensor_agreement(&executable.outputs[0], &reference, 1e-4).agrees;
     locate_first_wrong(c, &input, symbols, arena);
     fflush(stdout);

@@ -48,7 +48,8 @@ int main(void) {
 #ifdef WITH_RUNTIME
     if (nn_default_options(2, &options) != NN_OK) return 1;
 #endif
-    printf("%d %.4f %s %d\n", read_digit(&options), sum_of_small(options), large_info()->name, other_classes());
+    printf("%d %.4f %s %d\n", read_digit(&options), sum_of_small(options), large_info()->name,
+           other_classes());
 #ifdef WITH_RUNTIME
     nn_release_options(&options);
 #endif
