@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-int factor_compare(const DimContext *ctx, const DimFactor *a, const DimFactor *b) {
+static int factor_compare(const DimContext *ctx, const DimFactor *a, const DimFactor *b) {
     if (a->atom != b->atom) return a->atom < b->atom ? -1 : 1;
     if (a->atom == ATOM_SYMBOL) {
         if (a->symbol == b->symbol) return 0;
@@ -13,7 +13,7 @@ int factor_compare(const DimContext *ctx, const DimFactor *a, const DimFactor *b
     return order ? order : dim_compare(ctx, a->b, b->b);
 }
 
-int term_degree(const DimTerm *term) {
+static int term_degree(const DimTerm *term) {
     int degree = 0;
     for (int i = 0; i < term->nfactors; i++) degree += term->factors[i].power;
     return degree;

@@ -170,7 +170,7 @@ bool scan_number_text(Scanner *s, char text[64]) {
     return true;
 }
 
-bool scan_integer(Scanner *s, int64_t *value) {
+static bool scan_integer(Scanner *s, int64_t *value) {
     char text[64];
     scan_blanks(s);
     const char *at = s->p;

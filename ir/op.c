@@ -60,11 +60,6 @@ bool op_from_name(const char *name, OpKind *op) {
     return false;
 }
 
-const char *op_family_name(OpFamily family) {
-    require((unsigned)family < COUNT_OF(family_names));
-    return family_names[family];
-}
-
 /* ---- operands -------------------------------------------------------------------------------- */
 
 /* One entry of a row's operand list. */

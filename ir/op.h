@@ -153,7 +153,6 @@ uint32_t axes_bits(const Attr *axes, int rank);
 bool slice_axis(DimContext *ctx, Dim n, int64_t start, int64_t end, int64_t step, Dim *first,
                 Dim *count);
 
-const char *op_family_name(OpFamily family);
 /* Writes docs/ops.md, generated from the table. */
 void op_table_markdown(StrBuf *out);
 

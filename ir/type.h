@@ -11,7 +11,6 @@ typedef struct TensorType {
     LayoutRef layout; /* null: row-major */
 } TensorType;
 
-TensorType type_scalar(DType dtype);
 TensorType type_make(DType dtype, int rank, const Dim *dims);
 bool type_equal(const TensorType *a, const TensorType *b);      /* layout included */
 bool type_same_shape(const TensorType *a, const TensorType *b); /* dims only */

@@ -11,7 +11,6 @@ typedef struct Entry {
 } Entry;
 
 typedef struct Merger {
-    Graph *graph;
     Arena *scratch;
     Value **map; /* by id: the equal value that stays */
     Entry *table;
@@ -121,7 +120,7 @@ static Node *find_or_enter(Merger *m, Node *node) {
 bool pass_cse(PassContext *context, Graph *graph) {
     size_t capacity = 16, values = context->module->value_count;
     while (capacity < 2 * (size_t)graph_node_count(graph)) capacity *= 2;
-    Merger m = {.graph = graph, .scratch = context->scratch, .mask = capacity - 1};
+    Merger m = {.scratch = context->scratch, .mask = capacity - 1};
     m.table = arena_array(m.scratch, Entry, capacity);
     m.map = arena_array(m.scratch, Value *, values);
     bool changed = false;

@@ -39,7 +39,7 @@ void substitute(Substitution *s, const Value *from, Value *to) {
     s->map.data[from->id] = to;
 }
 
-Value *substituted(const Substitution *s, Value *value) {
+static Value *substituted(const Substitution *s, Value *value) {
     while (value->id < s->map.len && s->map.data[value->id]) value = s->map.data[value->id];
     return value;
 }

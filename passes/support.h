@@ -36,7 +36,6 @@ typedef struct Substitution {
 } Substitution;
 
 void substitute(Substitution *s, const Value *from, Value *to);
-Value *substituted(const Substitution *s, Value *value);
 void resolve_operands(const Substitution *s, Node *node);
 void resolve_graph(const Substitution *s, Graph *graph);
 /* The node's only result becomes value, and the node goes. */

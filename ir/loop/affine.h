@@ -49,7 +49,6 @@ bool coef_mul(DimContext *dims, Coef a, Coef b, Coef *result);
 /* The exact quotient, false if there is none. */
 bool coef_divide(DimContext *dims, Coef a, Coef b, Coef *result);
 Dim coef_dim(DimContext *dims, Coef c);
-Coef coef_of_dim(Dim d);
 
 /* ---- inside the loop IR ---------------------------------------------------------------------- */
 

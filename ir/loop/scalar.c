@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-float scalar_round(DType type, float value) {
+static float scalar_round(DType type, float value) {
     switch (type) {
     case DT_f16: return f16_to_f32(f32_to_f16(value));
     case DT_bf16: return bf16_to_f32(f32_to_bf16(value));

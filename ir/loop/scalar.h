@@ -17,7 +17,6 @@ typedef union Scalar {
 Scalar scalar_from_double(DType type, double value);
 double scalar_to_double(DType type, Scalar value);
 int64_t scalar_wrap(DType type, int64_t value); /* to an integer type, modulo its width */
-float scalar_round(DType type, float value);    /* to f16, bf16; f32 unchanged */
 
 Scalar scalar_unary(LUnary op, DType type, Scalar x);
 /* False where the operation is an arithmetic fault: division by zero, a divisor of floordiv or mod
