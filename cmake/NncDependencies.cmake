@@ -9,6 +9,9 @@ find_path(PTHREADPOOL_INCLUDE pthreadpool.h REQUIRED)
 find_library(PTHREADPOOL_LIBRARY pthreadpool REQUIRED)
 # Types and constants only: the OpenCL loader is opened at run time.
 find_path(OPENCL_INCLUDE CL/cl_icd.h REQUIRED)
+# A target and not a path: nncConfig.cmake makes one of this name where libnnrt is used.
+add_library(nnc::pthreadpool UNKNOWN IMPORTED)
+set_target_properties(nnc::pthreadpool PROPERTIES IMPORTED_LOCATION "${PTHREADPOOL_LIBRARY}")
 
 # libLLVM-19 as a shared library: another LLVM may live in the same process (an OpenCL driver's).
 add_library(nnc_llvm INTERFACE)

@@ -8,7 +8,11 @@ function(nnc_flags target)
       -fno-sanitize-recover=all $<$<C_COMPILER_ID:Clang>:-fno-sanitize=function>)
     target_link_options(${target} PUBLIC -fsanitize=address,undefined)
   endif()
-  target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/runtime)
+  # Messages and binaries name files of the tree, not where it lay.
+  target_compile_options(${target} PRIVATE -fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=
+    -fmacro-prefix-map=${PROJECT_BINARY_DIR}/=)
+  target_include_directories(${target} PUBLIC
+    "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR};${PROJECT_SOURCE_DIR}/runtime>")
 endfunction()
 
 function(nnc_library name)

@@ -1,9 +1,14 @@
 /* nnc NET.nn: compile and write files. */
+#define _GNU_SOURCE
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "driver/commands.h"
+#include "driver/depfile.h"
 #include "driver/dump.h"
+#include "driver/outputs.h"
 #include "driver/setup.h"
 
 /* What the driver itself can write, whatever the target. */
@@ -57,6 +62,35 @@ static void add_constants(Compilation *c, const char *path, Artifacts *artifacts
     str_free(&bytes);
 }
 
+/* Every output depends on every file that was read. A build system that names the dependency file
+ * absolutely may read it in any folder, so the names in it are absolute then. */
+static bool add_depfile(Compilation *c, Artifacts *artifacts) {
+    const char *path = c->options->depfile;
+    if (!path) return true;
+    if (strcmp(artifacts->files.data[0].path, "-") == 0) {
+        options_complain("-MF needs an output file: name one with -o");
+        return fail(c, EXIT_USAGE);
+    }
+    const char **outputs = arena_array(c->arena, const char *, artifacts->files.len + 1);
+    for (size_t i = 0; i < artifacts->files.len; i++) outputs[i] = artifacts->files.data[i].path;
+    char folder[PATH_MAX];
+    Dependencies dependencies = {
+        .outputs = outputs,
+        .noutputs = artifacts->files.len,
+        .inputs = c->nsources ? c->sources : &c->options->file,
+        .ninputs = c->nsources ? c->nsources : 1,
+        .folder = path[0] == '/' ? getcwd(folder, sizeof folder) : NULL,
+    };
+    StrBuf text = {0};
+    bool ok = depfile_format(&dependencies, &text, c->diag);
+    if (ok) {
+        OutputFile file = {path, arena_strdup(c->arena, str_text(&text)), text.len, 0644};
+        vec_push(c->arena, &artifacts->files, file);
+    }
+    str_free(&text);
+    return ok;
+}
+
 static bool emit_stage(Compilation *c, const Stage *stage) {
     StrBuf text = {0};
     Artifacts artifacts = {.arena = c->arena};
@@ -67,7 +101,7 @@ static bool emit_stage(Compilation *c, const Stage *stage) {
         vec_push(c->arena, &artifacts.files, file);
         if (strcmp(path, "-") != 0 && stage->write == write_graph)
             add_constants(c, path, &artifacts);
-        ok = files_write(artifacts.files.data, artifacts.files.len, c->diag) || fail(c, EXIT_INPUT);
+        ok = (add_depfile(c, &artifacts) && outputs_write(c, &artifacts)) || fail(c, EXIT_INPUT);
     }
     str_free(&text);
     return ok;
@@ -88,20 +122,6 @@ static bool known_kind(Compilation *c, const char *kind) {
     }
     str_free(&known);
     return found;
-}
-
-/* A make rule: every output depends on every file that was read. */
-static void add_depfile(Compilation *c, Artifacts *artifacts) {
-    StrBuf text = {0};
-    for (size_t i = 0; i < artifacts->files.len; i++)
-        str_printf(&text, "%s%s", i ? " " : "", artifacts->files.data[i].path);
-    str_putc(&text, ':');
-    for (size_t i = 0; i < c->nsources; i++) str_printf(&text, " %s", c->sources[i]);
-    str_putc(&text, '\n');
-    OutputFile file = {c->options->depfile, arena_strdup(c->arena, str_text(&text)), text.len,
-                       0644};
-    vec_push(c->arena, &artifacts->files, file);
-    str_free(&text);
 }
 
 /* The file a kind is written to when none is named. */
@@ -136,9 +156,7 @@ static bool emit_target(Compilation *c, const char *kind) {
         return fail(c, EXIT_MACHINE);
     }
     dump_time(c, "emit", start);
-    if (c->options->depfile) add_depfile(c, &artifacts);
-    if (!files_write(artifacts.files.data, artifacts.files.len, c->diag))
-        return fail(c, EXIT_INPUT);
+    if (!add_depfile(c, &artifacts) || !outputs_write(c, &artifacts)) return fail(c, EXIT_INPUT);
     for (size_t i = 0; c->options->verbose && i < artifacts.files.len; i++) {
         fprintf(stderr, "wrote %s, %zu bytes\n", artifacts.files.data[i].path,
                 artifacts.files.data[i].size);

@@ -50,6 +50,20 @@ static void after_pass(void *data, const Pass *pass, const Graph *graph, int num
     print_time(dumper->compilation, pass->name, seconds, changed ? "" : " (no change)");
 }
 
+void dump_defect(Compilation *c) {
+    StrBuf text = {0};
+    const char *name = path_base(path_with_extension(c->arena, c->options->file, ".defect.nnir"));
+    const char *dir = c->options->dump_dir;
+    const char *path = dir ? arena_printf(c->arena, "%s/%s", dir, name) : name;
+    graph_print(c->graph, &text);
+    OutputFile file = {path, text.data, text.len, 0644};
+    fprintf(stderr, "nnc: internal error: this is a defect in nnc, not in your input. ");
+    if (files_write(&file, 1, c->diag))
+        fprintf(stderr, "The graph was saved as '%s': please report it with the command line.\n",
+                path);
+    str_free(&text);
+}
+
 /* null: all passes, after; before:PASS, after:PASS, or PASS alone (after). */
 static bool parse_dump(Compilation *c, Dumper *dumper) {
     const char *text = c->options->dump_ir;

@@ -13,6 +13,9 @@ typedef struct Dumper {
 
 /* Sets inspector up from -dump-ir, -dump-dir, -time-passes and -verify. */
 bool dump_inspector(Compilation *c, Dumper *dumper, PassInspector *inspector);
+/* nnc itself is at fault: saves the graph as a file that `nnc opt` reads, says where it is and how
+ * to report it. */
+void dump_defect(Compilation *c);
 double dump_clock(void); /* seconds, monotonic */
 void dump_time(const Compilation *c, const char *stage, double start);
 

@@ -17,6 +17,7 @@ bool executable_compile(Compilation *c, Executable *executable) {
     if (!c->target->load(c->program, &c->desc, &c->target_options, &executable->loaded, c->diag))
         return fail(c, EXIT_MACHINE);
     executable->network = executable->loaded.network;
+    executable->module = c->program->module;
     return true;
 }
 
@@ -116,6 +117,13 @@ static void make_io(Executable *e, const Tensor *inputs, const int64_t *symbols)
     e->io = io;
 }
 
+/* The network's symbols are those of the module that its interface uses. */
+static int64_t symbol_value(const Executable *e, uint32_t i, const int64_t *symbols) {
+    int index = e->module ? dim_symbol_find(e->module->dims, e->network->symbols[i]) : (int)i;
+    require(index >= 0);
+    return symbols[index];
+}
+
 bool executable_bind(Executable *e, const Tensor *inputs, const int64_t *symbols, size_t threads,
                      Diag *diag) {
     drop_context(e);
@@ -125,7 +133,9 @@ bool executable_bind(Executable *e, const Tensor *inputs, const int64_t *symbols
         return false;
     }
     e->limits = arena_array(e->arena, int64_t, e->network->symbol_count + 1);
-    for (uint32_t i = 0; i < e->network->symbol_count; i++) e->limits[i] = symbols[i];
+    for (uint32_t i = 0; i < e->network->symbol_count; i++)
+        e->limits[i] = symbol_value(e, i, symbols);
+    symbols = e->limits;
     e->options.limits = e->limits;
     if (!make_outputs(e, symbols, diag)) return false;
     status = e->network->create(&e->options, &e->context);

@@ -8,6 +8,7 @@
 /* A network ready to run: compiled in memory or opened from a file. */
 typedef struct Executable {
     const nn_network *network;
+    const Module *module; /* compiled in memory: symbols are given in its order; else in the network's */
     LoadedNetwork loaded; /* compiled in memory */
     nn_library *library;  /* opened */
     nn_options options;
@@ -24,13 +25,15 @@ bool executable_compile(Compilation *c, Executable *executable);
 bool executable_open(const char *path, Arena *arena, Executable *executable, Diag *diag);
 void executable_close(Executable *executable);
 
-/* Makes a context for these symbol values, binds inputs and makes outputs. threads as in nn_default_options. */
+/* Makes a context for these symbol values, binds inputs and makes outputs. threads
+ * as in nn_default_options. */
 bool executable_bind(Executable *executable, const Tensor *inputs, const int64_t *symbols,
                      size_t threads, Diag *diag);
 /* Runs once; the outputs are in executable->outputs. */
 bool executable_run(Executable *executable, Diag *diag);
 
-/* Symbol values of an artifact from its inputs' shapes; -1 unknown. False with a diagnostic where they do not fit. */
+/* Symbol values of an artifact from its inputs' shapes; -1 unknown. False with a diagnostic where
+ * they do not fit. */
 bool executable_symbols(const nn_network *network, const Tensor *inputs, int64_t *symbols,
                         Diag *diag);
 

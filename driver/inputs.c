@@ -69,7 +69,8 @@ static bool is_random(const char *text) {
     return strncmp(text, "random", 6) == 0 && (text[6] == 0 || text[6] == ':');
 }
 
-/* Symbols that stand alone as a dimension of a file's tensor get its size; interp_bind_inputs checks the rest. */
+/* Symbols that stand alone as a dimension of a file's tensor get its size; interp_bind_inputs
+ * checks the rest. */
 static void take_symbols(const Graph *graph, int index, const Tensor *tensor, int64_t *symbols) {
     const TensorType *type = &graph->inputs[index]->type;
     for (int axis = 0; axis < type->rank && axis < tensor->rank; axis++) {

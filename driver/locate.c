@@ -35,14 +35,13 @@ static bool blame_pass(Compilation *c, const Tensor *inputs, const int64_t *symb
     bool found = false;
     if (!setup_pass_options(c, &context.options) || !compilation_passes(c, &passes, &count))
         return false;
-    Graph *graph = graph_clone(c->source, NULL);
+    Graph *graph = graph_clone(compilation_reference(c), NULL);
     for (size_t i = 0; i < count && !found; i++) {
         PassInspector none = {0};
         if (!passes_run(&context, graph, &passes[i], 1, &none) ||
             !interpret(c, graph, inputs, symbols, outputs, arena))
             break;
-        /* Quantization changes results on purpose. */
-        found = !outputs_agree(graph, outputs, reference) && !context.options.quantize_delta;
+        found = !outputs_agree(graph, outputs, reference);
         if (found)
             printf("  the pass '%s' changes the result: the graph after it disagrees with the one "
                    "before\n",
@@ -137,6 +136,7 @@ static void blame_kernel(Compilation *c, const Tensor *inputs, const int64_t *sy
 void locate_first_wrong(Compilation *c, const Tensor *inputs, const int64_t *symbols,
                         Arena *arena) {
     Tensor *reference = arena_array(arena, Tensor, (size_t)c->source->noutputs + 1);
-    if (!interpret(c, c->source, inputs, symbols, reference, arena)) return;
+    const Graph *graph = compilation_reference(c);
+    if (!graph || !interpret(c, graph, inputs, symbols, reference, arena)) return;
     if (!blame_pass(c, inputs, symbols, reference, arena)) blame_kernel(c, inputs, symbols, arena);
 }

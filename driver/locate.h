@@ -4,8 +4,9 @@
 
 #include "driver/pipeline.h"
 
-/* For inputs on which a compiled network disagrees with the reference: says on stdout whether a pass or the code of a kernel is at
- * fault, and which value is the first that is off, with its place in the source. */
+/* For inputs on which a compiled network disagrees with the reference: says on stdout whether a
+ * pass or the code of a kernel is at fault, and which value is the first that is off, with its
+ * place in the source. */
 void locate_first_wrong(Compilation *c, const Tensor *inputs, const int64_t *symbols, Arena *arena);
 
 #endif

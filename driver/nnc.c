@@ -1,5 +1,5 @@
-/* From the command line to one command, and the last line of defence: whatever goes wrong, nnc ends with a documented
- * status and a message, never by a signal. */
+/* From the command line to one command, and the last line of defence: whatever goes wrong, nnc ends
+ * with a documented status and a message, never by a signal. */
 #define _GNU_SOURCE
 #include <signal.h>
 #include <stdio.h>
@@ -30,6 +30,12 @@ static int print_ops(void) {
     return print_text(&text);
 }
 
+static int print_manual(void) {
+    StrBuf text = {0};
+    options_manual(NNC_VERSION, &text);
+    return print_text(&text);
+}
+
 static int print_help(Command command) {
     StrBuf text = {0};
     options_help(command <= COMMAND_DEVICES ? command : COMMAND_COMPILE, &text);
@@ -48,6 +54,7 @@ static int run_command(const Options *options, Arena *arena) {
     case COMMAND_HELP: return print_help(options->help_for);
     case COMMAND_PRINT_PASSES: return print_passes();
     case COMMAND_PRINT_OPS: return print_ops();
+    case COMMAND_PRINT_MAN: return print_manual();
     case COMMAND_VERSION: printf("nnc %s\n", NNC_VERSION); return EXIT_OK;
     }
     unreachable();

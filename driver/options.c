@@ -1,11 +1,11 @@
-#include "driver/options.h"
+#include "driver/option_table.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- commands --------------------------------------------------------------------------------- */
+/* ---- commands -------------------------------------------------------------------------------- */
 
 enum { /* which commands take an option */
        C = 1 << COMMAND_COMPILE,
@@ -19,11 +19,7 @@ enum { /* which commands take an option */
        ALL = NETWORK | P | D,
 };
 
-static const struct {
-    const char *name; /* null: the default command, which has no word */
-    Command command;
-    const char *usage, *help, *examples;
-} commands[] = {
+const CommandSpec command_table[] = {
     {NULL, COMMAND_COMPILE, "nnc NET.nn [options]", "compile a network",
      "  nnc net.nn                        net.o and net.h for this machine\n"
      "  nnc net.nn -emit=so -o net.so     a loadable object\n"
@@ -49,23 +45,12 @@ static const struct {
     {"devices", COMMAND_DEVICES, "nnc devices", "show what this machine can run",
      "  nnc devices\n"},
 };
+const size_t command_count = COUNT_OF(command_table);
 
-/* ---- options ---------------------------------------------------------------------------------- */
-
-typedef enum OptionKind { TEXT, FLAG, NUMBER, REAL, NAMED, LIST, LEVEL, DUMP, ACTION } OptionKind;
-
-typedef struct OptionSpec {
-    const char *name;
-    OptionKind kind;
-    int commands;
-    size_t offset;     /* of the member in Options */
-    int action;        /* ACTION: the command it stands for */
-    const char *value; /* what the help shows for the value */
-    const char *help;
-} OptionSpec;
+/* ---- options --------------------------------------------------------------------------------- */
 
 #define AT(member) offsetof(Options, member), 0
-static const OptionSpec specs[] = {
+const OptionSpec option_table[] = {
     {"target", TEXT, NETWORK, AT(target), "NAME", "cpu (default); run also takes reference"},
     {"o", TEXT, C | P, AT(output_path), "PATH", "output file; - is standard output"},
     {"emit", TEXT, C, AT(emit), "KIND", "ast, graph, loops, llvm, asm, obj (default), so"},
@@ -110,9 +95,11 @@ static const OptionSpec specs[] = {
     {"v", FLAG, NETWORK | P, AT(verbose), "", "say what is done"},
     {"print-passes", ACTION, ALL, 0, COMMAND_PRINT_PASSES, "", "list the passes"},
     {"print-ops", ACTION, ALL, 0, COMMAND_PRINT_OPS, "", "print the operator table as Markdown"},
+    {"print-man", ACTION, ALL, 0, COMMAND_PRINT_MAN, "", "print the manual page, as roff"},
     {"version", ACTION, ALL, 0, COMMAND_VERSION, "", "print the version"},
     {"help", ACTION, ALL, 0, COMMAND_HELP, "", "print this"},
 };
+const size_t option_count = COUNT_OF(option_table);
 
 bool options_complain(const char *format, ...) {
     va_list args;
@@ -128,14 +115,16 @@ bool options_complain(const char *format, ...) {
 static const OptionSpec *find_spec(const char *text, const char **value) {
     size_t length = strcspn(text, "=");
     *value = text[length] ? text + length + 1 : NULL;
-    for (size_t i = 0; i < COUNT_OF(specs); i++) {
-        if (strlen(specs[i].name) == length && strncmp(specs[i].name, text, length) == 0)
-            return &specs[i];
+    for (size_t i = 0; i < option_count; i++) {
+        if (strlen(option_table[i].name) == length &&
+            strncmp(option_table[i].name, text, length) == 0)
+            return &option_table[i];
     }
-    for (size_t i = 0; i < COUNT_OF(specs); i++) {
-        if ((specs[i].kind == LEVEL || specs[i].kind == LIST) && text[0] == specs[i].name[0]) {
+    for (size_t i = 0; i < option_count; i++) {
+        if ((option_table[i].kind == LEVEL || option_table[i].kind == LIST) &&
+            text[0] == option_table[i].name[0]) {
             *value = text + 1;
-            return &specs[i];
+            return &option_table[i];
         }
     }
     return NULL;
@@ -199,13 +188,13 @@ static bool set_option(const OptionSpec *spec, const char *value, Arena *arena, 
 static bool unknown_option(const char *argument, const char *name) {
     const char *best = NULL;
     int least = 3;
-    for (size_t i = 0; i < COUNT_OF(specs); i++) {
+    for (size_t i = 0; i < option_count; i++) {
         char given[64];
         snprintf(given, sizeof given, "%.*s", (int)strcspn(name, "="), name);
-        int distance = edit_distance(given, specs[i].name);
+        int distance = edit_distance(given, option_table[i].name);
         if (distance < least) {
             least = distance;
-            best = specs[i].name;
+            best = option_table[i].name;
         }
     }
     if (best) return options_complain("unknown option '%s'; did you mean '-%s'?", argument, best);
@@ -263,9 +252,9 @@ static bool check_complete(const Options *options) {
 bool options_parse(int argc, char **argv, Arena *arena, Options *options) {
     *options = (Options){.command = COMMAND_COMPILE, .level = 2};
     int i = 1;
-    for (size_t c = 0; argc > 1 && c < COUNT_OF(commands); c++) {
-        if (commands[c].name && strcmp(argv[1], commands[c].name) == 0) {
-            options->command = commands[c].command;
+    for (size_t c = 0; argc > 1 && c < command_count; c++) {
+        if (command_table[c].name && strcmp(argv[1], command_table[c].name) == 0) {
+            options->command = command_table[c].command;
             i = 2;
         }
     }
@@ -286,36 +275,4 @@ bool options_parse(int argc, char **argv, Arena *arena, Options *options) {
         }
     }
     return check_complete(options);
-}
-
-void options_help(Command command, StrBuf *out) {
-    if (command == COMMAND_COMPILE) {
-        str_append(out, "nnc compiles neural networks ahead of time.\n\n");
-        for (size_t c = 0; c < COUNT_OF(commands); c++) {
-            str_printf(out, "  %-58s %s\n", commands[c].usage, commands[c].help);
-        }
-        str_append(out, "\nnnc COMMAND -help shows one command's options.\n\n");
-    }
-    for (size_t c = 0; c < COUNT_OF(commands); c++) {
-        if (commands[c].command != command) continue;
-        str_printf(out, "usage: %s\n%s\n\noptions (one dash or two, = or a blank):\n",
-                   commands[c].usage, commands[c].help);
-        for (size_t i = 0; i < COUNT_OF(specs); i++) {
-            if (!(specs[i].commands & 1 << command)) continue;
-            const char *glue = !*specs[i].value         ? ""
-                               : specs[i].kind == LEVEL ? ""
-                               : specs[i].kind == DUMP  ? "[="
-                                                        : "=";
-            char left[64];
-            snprintf(left, sizeof left, "-%s%s%s%s", specs[i].name, glue, specs[i].value,
-                     specs[i].kind == DUMP ? "]" : "");
-            str_printf(out, "  %-28s %s\n", left, specs[i].help);
-        }
-        str_printf(out, "\nexamples:\n%s", commands[c].examples);
-    }
-    if (command == COMMAND_COMPILE) {
-        str_append(out, "\nexit status: 0 success, 1 the input is wrong, 2 the command line is "
-                        "wrong, 3 the machine lacks\n"
-                        "something, 70 a defect in nnc\n");
-    }
 }

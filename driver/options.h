@@ -16,6 +16,7 @@ typedef enum Command {
     COMMAND_VERSION,
     COMMAND_PRINT_PASSES,
     COMMAND_PRINT_OPS,
+    COMMAND_PRINT_MAN,
 } Command;
 
 /* NAME=TEXT as given by -input, -output, -bind. */
@@ -48,5 +49,7 @@ bool options_parse(int argc, char **argv, Arena *arena, Options *options);
 bool options_complain(const char *format, ...) PRINTF_LIKE(1, 2);
 /* Text of -help for a command. */
 void options_help(Command command, StrBuf *out);
+/* The manual page of all commands, in roff's man macros. */
+void options_manual(const char *version, StrBuf *out);
 
 #endif

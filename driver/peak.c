@@ -5,7 +5,8 @@
 
 enum { PEAK_STEPS = 1 << 20, PEAK_RUNS = 12 };
 
-/* y[r] = (((x * m + a) * m + a) ... ): as many independent chains as registers allow, so that latency does not bind. */
+/* y[r] = (((x * m + a) * m + a) ... ): as many independent chains as registers allow, so that
+ * latency does not bind. */
 static LProgram *peak_program(Compilation *c, Module *module, int chains, int lanes) {
     LProgram *program = lprogram_create(module, module->graph);
     program->alignment = c->desc.buffer_alignment;

@@ -4,8 +4,9 @@
 
 #include "driver/pipeline.h"
 
-/* f32 operations per second of one core (a fused multiply-add counts as two): a loop of independent multiply-adds on
- * registers only, compiled for the compilation's target, best of several runs. 0 where it cannot run. */
+/* f32 operations per second of one core (a fused multiply-add counts as two): a loop of independent
+ * multiply-adds on registers only, compiled for the compilation's target, best of several runs. 0
+ * where it cannot run. */
 double peak_f32(Compilation *c);
 
 #endif

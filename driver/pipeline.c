@@ -1,4 +1,5 @@
-/* The compiler's stages in order: load, optimize, lower, plan memory; the target's emit or load comes after. */
+/* The compiler's stages in order: load, optimize, lower, plan memory; the target's emit or
+ * load comes after. */
 #include "driver/pipeline.h"
 
 #include <stdio.h>
@@ -39,9 +40,35 @@ bool compilation_optimize(Compilation *c) {
     PassInspector inspector;
     if (!dump_inspector(c, &dumper, &inspector)) return false;
     if (!passes_run(&context, c->graph, passes, count, &inspector)) {
+        if (context.defect) dump_defect(c);
         return fail(c, context.defect ? EXIT_DEFECT : EXIT_INPUT);
     }
     return setup_report(c);
+}
+
+static bool quantizes(const Compilation *c) {
+    if (c->options->quantize) return true;
+    graph_each(c->source, node) {
+        if (node_annotation(node, "delta")) return true;
+    }
+    return false;
+}
+
+const Graph *compilation_reference(Compilation *c) {
+    const Pass **passes;
+    size_t count, last = 0;
+    if (c->reference) return c->reference;
+    if (!quantizes(c)) return c->reference = c->source;
+    PassContext context = {.module = c->module, .target = &c->desc, .diag = c->diag};
+    if (!setup_pass_options(c, &context.options) || !compilation_passes(c, &passes, &count))
+        return NULL;
+    while (last < count && strcmp(passes[last]->name, "quantize") != 0) last++;
+    Graph *graph = graph_clone(c->source, NULL);
+    if (!passes_run(&context, graph, passes, last < count ? last + 1 : 0, NULL)) {
+        fail(c, EXIT_INPUT);
+        return NULL;
+    }
+    return c->reference = graph;
 }
 
 /* Of what the program computes: kernels, calls and weights, not the places they came from. */
@@ -61,7 +88,10 @@ bool compilation_lower(Compilation *c) {
     double start = dump_clock();
     c->program = lower_graph(c->graph, &c->desc, c->diag);
     if (!c->program || !plan_memory(c->program, c->diag)) return fail(c, EXIT_INPUT);
-    if (c->options->verify && !lprogram_verify(c->program, c->diag)) return fail(c, EXIT_DEFECT);
+    if (c->options->verify && !lprogram_verify(c->program, c->diag)) {
+        dump_defect(c);
+        return fail(c, EXIT_DEFECT);
+    }
     c->target_options.source_hash = program_hash(c->program);
     c->target_options.prefix = c->options->prefix ? c->options->prefix : c->graph->name;
     dump_time(c, "lower", start);

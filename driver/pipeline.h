@@ -16,7 +16,8 @@ typedef struct Compilation {
     TargetOptions target_options;
     TargetDesc desc;
     Module *module;             /* after load */
-    Graph *source;              /* the network as it was written, for the reference */
+    Graph *source;              /* the network as it was written */
+    Graph *reference;           /* set by compilation_reference */
     Graph *graph;               /* what the passes work on */
     LProgram *program;          /* after lower */
     const char *const *sources; /* all files that were read, the weights last if they are a file */
@@ -25,7 +26,8 @@ typedef struct Compilation {
     int status; /* of the first failure: EXIT_INPUT, ... */
 } Compilation;
 
-/* Each stage reports through diag and returns false on failure; compilation->status is then the exit status. */
+/* Each stage reports through diag and returns false on failure; compilation->status is then
+ * the exit status. */
 Compilation *compilation_create(const Options *options, Arena *arena);
 void compilation_destroy(Compilation *c);  /* frees what the arena does not own */
 bool compilation_load(Compilation *c);     /* text and weights to graph IR */
@@ -33,6 +35,10 @@ bool compilation_optimize(Compilation *c); /* passes */
 bool compilation_lower(Compilation *c);    /* loop IR, memory plan */
 /* All of it. */
 bool compilation_run(Compilation *c);
+
+/* What targets are held to: the network as it was written, or, where weights are quantized on
+ * purpose, the network with the weights that quantization left. Null after a failure. */
+const Graph *compilation_reference(Compilation *c);
 
 /* The passes that the options ask for, in order. */
 bool compilation_passes(Compilation *c, const Pass ***passes, size_t *count);

@@ -63,7 +63,8 @@ static bool deliver(Compilation *c, const char *const *names, int count, const T
 
 static bool check(Compilation *c, const Tensor *inputs, const int64_t *symbols,
                   const Tensor *outputs) {
-    const Graph *graph = c->source;
+    const Graph *graph = compilation_reference(c);
+    if (!graph) return false;
     Tensor *reference = arena_array(c->arena, Tensor, (size_t)graph->noutputs + 1);
     InterpOptions options = {.symbols = symbols};
     if (!interp_run(graph, inputs, reference, c->arena, &options, c->diag))

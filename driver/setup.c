@@ -91,7 +91,7 @@ static bool random_seed(Compilation *c, const char *text, uint64_t *seed, bool *
     *is_random = strncmp(text, "random", 6) == 0 && (text[6] == 0 || text[6] == ':');
     *seed = 0;
     if (!*is_random || text[6] == 0) return true;
-    int64_t value;
+    int64_t value = 0;
     if (!setup_integer(text + 7, "-weights=random:SEED", &value)) return fail(c, EXIT_USAGE);
     *seed = (uint64_t)value;
     return true;

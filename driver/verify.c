@@ -1,4 +1,5 @@
-/* nnc verify: every target against the reference on generated inputs; where one is off, the first value that is. */
+/* nnc verify: every target against the reference on generated inputs; where one is off, the first
+ * value that is. */
 #include <stdio.h>
 #include <string.h>
 
@@ -19,7 +20,8 @@ typedef struct Trial {
 } Trial;
 
 static bool make_trial(Compilation *c, int64_t number, Arena *arena, Trial *trial) {
-    const Graph *graph = c->source;
+    const Graph *graph = compilation_reference(c);
+    if (!graph) return false;
     int count = dim_symbol_count(c->module->dims);
     *trial = (Trial){
         arena_array(arena, int64_t, (size_t)count + 1),
@@ -67,7 +69,8 @@ static void print_symbols(Compilation *c, const Trial *trial) {
     }
 }
 
-/* All trials on the compilation's target; stops at the first that is off and says where it starts. */
+/* All trials on the compilation's target; stops at the first that is off and says
+ * where it starts. */
 static bool verify_target(Compilation *c, int64_t trials) {
     Executable executable;
     Worst *worst = arena_array(c->arena, Worst, (size_t)c->source->noutputs + 1);

@@ -1,6 +1,7 @@
 /* Tensors from and to files: NumPy's .npy and .npz, and .safetensors.
  *
- * Everything read is checked before it is believed: sizes against the file, offsets against each other, overflow. */
+ * Everything read is checked before it is believed: sizes against the file, offsets against each
+ * other, overflow. */
 #ifndef NNC_FRONTEND_DATAIO_H
 #define NNC_FRONTEND_DATAIO_H
 
@@ -28,19 +29,22 @@ void safetensors_format(size_t count, const char *const *names, const Tensor *te
 /* What to do with tensors of the file that the network does not use. */
 typedef enum ExtraWeights { EXTRA_WARN, EXTRA_ERROR } ExtraWeights;
 
-/* Binds the graph's parameters to a file: every one must be there in its type and shape, or one diagnostic lists all that
- * are missing or differ. `num_batches_tracked` is ignored, other leftovers are one warning or error. Names that begin with
- * "in." or "out." are test data and are passed over. Sets graph->module->params; the file's names and data must live as long as
- * the module. */
-bool params_from_file(Graph *graph, const TensorFile *file, const char *path, ExtraWeights extra, Diag *diag);
+/* Binds the graph's parameters to a file: every one must be there in its type and shape, or one
+ * diagnostic lists all that are missing or differ. `num_batches_tracked` is ignored, other
+ * leftovers are one warning or error. Names that begin with "in." or "out." are test data and are
+ * passed over. Sets graph->module->params; the file's names and data must live as long as the
+ * module. */
+bool params_from_file(Graph *graph, const TensorFile *file, const char *path, ExtraWeights extra,
+                      Diag *diag);
 
-/* Binds them to the generator of the design (Numerics): a counter-based one keyed by seed and parameter path. He normal by
- * fan-in for weights; norm weights 1 +- 0.1, biases and means +- 0.1, variances in [0.5, 1.5]. Same bits everywhere:
- * no libm whose rounding differs between hosts. docs/language.md states the exact formula. */
+/* Binds them to the generator of the design (Numerics): a counter-based one keyed by seed and
+ * parameter path. He normal by fan-in for weights; norm weights 1 +- 0.1, biases and means +- 0.1,
+ * variances in [0.5, 1.5]. Same bits everywhere: no libm whose rounding differs between hosts.
+ * docs/language.md states the exact formula. */
 void params_random(Graph *graph, uint64_t seed);
 
-/* Deterministic test input for a type: floats normal with deviation 1, integers over their small range, index operands
- * of gather within bounds is the caller's care. */
+/* Deterministic test input for a type: floats normal with deviation 1, integers over their small
+ * range, index operands of gather within bounds is the caller's care. */
 void tensor_random(Tensor *tensor, uint64_t seed, const char *key);
 
 #endif

@@ -174,12 +174,7 @@ Flow elab_body(Elab *e, const StmtList *body);
 Val elab_expr(Elab *e, const Expr *expr);
 /* The i-th item where the expression is a list, else the whole. */
 const Expr *elab_item_source(const Expr *expr, int64_t i);
-/* A value that must be an integer (what: "the start of a range"); false after a message. */
-bool elab_int(Elab *e, Val value, Span span, const char *what, int64_t *result);
-/* A value that must be a size: an integer or a polynomial. */
-bool elab_dim(Elab *e, Val value, Span span, const char *what, Dim *result);
 bool elab_type(Elab *e, const TypeExpr *type, TensorType *result);
-bool elab_dtype(Elab *e, Name name, DType *result);
 Val elab_unary(Elab *e, const Expr *expr, Val a);
 Val elab_binary(Elab *e, const Expr *expr, Val a, Val b);
 /* Whether a condition holds; false after a message where it is none. */

@@ -3,6 +3,35 @@
 
 #include <inttypes.h>
 
+/* ---- what must be a number ---- */
+
+/* A value that must be an integer (what: "the start of a range"); false after a message. */
+static bool integer_of(Elab *e, Val value, Span span, const char *what, int64_t *result) {
+    if (value.kind == VAL_ERROR) return false;
+    if (value.kind == VAL_INT) {
+        *result = value.i;
+        return true;
+    }
+    if (value.kind == VAL_DIM)
+        diag_error(e->diag, span, "%s must be known, found %s%s", what, elab_describe(e, value),
+                   elab_bind_hint(e, value.dim));
+    else
+        diag_error(e->diag, span, "%s must be an integer, found %s", what, elab_describe(e, value));
+    return false;
+}
+
+/* A value that must be a size: an integer or a polynomial. */
+static bool dim_of(Elab *e, Val value, Span span, const char *what, Dim *result) {
+    if (value.kind == VAL_DIM) {
+        *result = value.dim;
+        return true;
+    }
+    int64_t number;
+    if (!integer_of(e, value, span, what, &number)) return false;
+    *result = dim_int(e->module->dims, number);
+    return true;
+}
+
 /* ---- names ---- */
 
 /* Names that stand for a text: `pad=same`. */
@@ -117,8 +146,8 @@ static Val eval_interpolation(Elab *e, const Expr *x) {
 static Val eval_range(Elab *e, const Expr *x) {
     Val a = elab_expr(e, x->a), b = elab_expr(e, x->b);
     int64_t begin, end;
-    bool sound = elab_int(e, a, x->a->span, "the start of a range", &begin);
-    sound = elab_int(e, b, x->b->span, "the end of a range", &end) && sound;
+    bool sound = integer_of(e, a, x->a->span, "the start of a range", &begin);
+    sound = integer_of(e, b, x->b->span, "the end of a range", &end) && sound;
     int64_t length;
     if (sound && end > begin && !checked_sub(end, begin, &length)) {
         diag_error(e->diag, x->span, "the length of the range overflows");
@@ -202,7 +231,7 @@ static Val eval_index(Elab *e, const Expr *x) {
     Val value = elab_expr(e, subscript);
     if (value.kind == VAL_RANGE) return sublist(e, x, a, value);
     int64_t index;
-    if (!elab_int(e, value, subscript->span, "a subscript", &index)) return val_error();
+    if (!integer_of(e, value, subscript->span, "a subscript", &index)) return val_error();
     if (index < -length || index >= length) {
         diag_error(e->diag, subscript->span,
                    "subscript %" PRId64 " is out of range: the list has %" PRId64 " items", index,
@@ -252,36 +281,9 @@ Val elab_expr(Elab *e, const Expr *x) {
     return value;
 }
 
-/* ---- what must be a number ---- */
-
-bool elab_int(Elab *e, Val value, Span span, const char *what, int64_t *result) {
-    if (value.kind == VAL_ERROR) return false;
-    if (value.kind == VAL_INT) {
-        *result = value.i;
-        return true;
-    }
-    if (value.kind == VAL_DIM)
-        diag_error(e->diag, span, "%s must be known, found %s%s", what, elab_describe(e, value),
-                   elab_bind_hint(e, value.dim));
-    else
-        diag_error(e->diag, span, "%s must be an integer, found %s", what, elab_describe(e, value));
-    return false;
-}
-
-bool elab_dim(Elab *e, Val value, Span span, const char *what, Dim *result) {
-    if (value.kind == VAL_DIM) {
-        *result = value.dim;
-        return true;
-    }
-    int64_t number;
-    if (!elab_int(e, value, span, what, &number)) return false;
-    *result = dim_int(e->module->dims, number);
-    return true;
-}
-
 /* ---- types ---- */
 
-bool elab_dtype(Elab *e, Name name, DType *result) {
+static bool dtype_named(Elab *e, Name name, DType *result) {
     if (dtype_from_name(name.text, result)) return true;
     const char *names[DTYPE_COUNT];
     for (int i = 0; i < DTYPE_COUNT; i++) names[i] = dtype_name((DType)i);
@@ -292,7 +294,7 @@ bool elab_dtype(Elab *e, Name name, DType *result) {
 
 static bool eval_dimension(Elab *e, const Expr *x, Dim *result) {
     int64_t number;
-    if (!elab_dim(e, elab_expr(e, x), x->span, "a dimension", result)) return false;
+    if (!dim_of(e, elab_expr(e, x), x->span, "a dimension", result)) return false;
     if (dim_is_int(*result, &number) && number < 0) {
         diag_error(e->diag, x->span, "a dimension cannot be negative, found %" PRId64, number);
         return false;
@@ -302,7 +304,7 @@ static bool eval_dimension(Elab *e, const Expr *x, Dim *result) {
 
 bool elab_type(Elab *e, const TypeExpr *type, TensorType *result) {
     DType dtype;
-    bool sound = elab_dtype(e, type->dtype, &dtype);
+    bool sound = dtype_named(e, type->dtype, &dtype);
     size_t rank = type->dims ? type->dims->len : 0;
     if (rank > MAX_RANK) {
         diag_error(e->diag, type->span, "a tensor has at most %d dimensions, found %zu", MAX_RANK,

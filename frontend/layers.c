@@ -97,8 +97,8 @@ static Val operation(const LayerCall *c, OpKind op, int count, Value *const *par
         operands[i + 1] = parameters[i];
         spans[i + 1] = c->site->span;
     }
-    /* Faults name attributes by their place in the operator's row, which need not be the layer's.
-     */
+    /* Faults name attributes by their place in the operator's row, which need not
+     * be the layer's. */
     for (int i = 0; i < op_attr_count(op); i++) attr_spans[i] = c->site->span;
     for (int i = 0; i < nattrs; i++)
         for (int k = 0; k < c->signature->nattrs; k++)

@@ -14,8 +14,7 @@ static const struct {
     {"i2", DT_i16}, {"i4", DT_i32}, {"i8", DT_i64}, {"b1", DT_bool},
 };
 
-/* ---- reading -----------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* What is left of the header's dictionary. */
 typedef struct Cursor {
@@ -180,8 +179,7 @@ bool npy_read(Arena *arena, const char *path, Tensor *tensor, Diag *diag) {
            npy_parse(arena, file.data, file.size, path, tensor, diag);
 }
 
-/* ---- writing -----------------------------------------------------------------------------------
- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 /* Types without a NumPy name are widened to one that holds all their values. */
 static DType written_dtype(DType dtype) {

@@ -17,8 +17,7 @@ typedef struct Binder {
     size_t nfaults;
 } Binder;
 
-/* ---- the parameters of a network
- * ------------------------------------------------------------------ */
+/* ---- the parameters of a network ------------------------------------------------------------- */
 
 static int by_path(const void *a, const void *b) {
     return strcmp(param_path(*(const Node *const *)a), param_path(*(const Node *const *)b));
@@ -49,8 +48,7 @@ const Node **graph_params(const Graph *graph, Arena *arena, size_t *count) {
     return params.data;
 }
 
-/* ---- matching ----------------------------------------------------------------------------------
- */
+/* ---- matching -------------------------------------------------------------------------------- */
 
 static bool fits(const Tensor *tensor, const TensorType *type) {
     int64_t dims[MAX_RANK];

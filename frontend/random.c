@@ -12,7 +12,7 @@
  * which a compiler could contract):
  *
  *   symmetric  t = (word >> 11) / 2^52 - 1, uniform in [-1, 1); element i uses word i
- *   normal     n = (sum of twelve 16-bit pieces - 393210) / 65536; element i uses words 3i to 3i + 2
+ *   normal     n = (sum of twelve 16-bit pieces - 393210) / 65536; element i uses words 3i .. 3i+2
  *
  * The sum is one of integers, its mean is 393210 and its deviation 65536 (to 1e-10): n is normal by
  * the central limit theorem, within [-6, 6]. */
@@ -41,8 +41,7 @@ static double normal(uint64_t key, uint64_t i) {
     return (double)(sum - 393210) / 65536;
 }
 
-/* ---- what a parameter is for
- * --------------------------------------------------------------------- */
+/* ---- what a parameter is for ----------------------------------------------------------------- */
 
 typedef enum Role {
     ROLE_WEIGHT,   /* He normal: deviation sqrt(2 / fan_in) */
@@ -113,8 +112,8 @@ static Param *find_param(const Generator *g, const char *path) {
     return 0;
 }
 
-/* The first contraction that reads a parameter decides its fan-in; where none does, because a pass put something between,
- * it is taken to be in PyTorch's order, [out, in, ...]. */
+/* The first contraction that reads a parameter decides its fan-in; where none does, because a pass
+ * put something between, it is taken to be in PyTorch's order, [out, in, ...]. */
 static void note_uses(const Generator *g, const Graph *graph) {
     graph_each(graph, node) {
         if (node->body) note_uses(g, node->body);
@@ -126,8 +125,7 @@ static void note_uses(const Generator *g, const Graph *graph) {
     }
 }
 
-/* ---- values
- * --------------------------------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 static double element(const Param *p, double deviation, uint64_t i) {
     switch (p->role) {

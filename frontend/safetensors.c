@@ -47,8 +47,7 @@ static bool entry_error(const Reader *r, const char *name, const char *what) {
     return false;
 }
 
-/* ---- one entry of the header --------------------------------------------------------------------
- */
+/* ---- one entry of the header ----------------------------------------------------------------- */
 
 /* A JSON number as a whole one that doubles hold exactly. */
 static bool whole_number(const cJSON *item, int64_t *value) {
@@ -115,8 +114,7 @@ static bool read_entry(const Reader *r, const cJSON *entry, Tensor *tensor, Rang
     return tensor_contents_valid(tensor, r->path, name, r->diag);
 }
 
-/* ---- the file ---------------------------------------------------------------------------------
- */
+/* ---- the file -------------------------------------------------------------------------------- */
 
 static int by_begin(const void *a, const void *b) {
     const Range *x = a, *y = b;
@@ -181,8 +179,7 @@ bool safetensors_read(Arena *arena, const char *path, TensorFile *file, Diag *di
     return ok;
 }
 
-/* ---- writing -----------------------------------------------------------------------------------
- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 /* One tensor to be written, and where its data begins. */
 typedef struct Item {

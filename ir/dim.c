@@ -138,7 +138,7 @@ void poly_add_term(const DimContext *ctx, Poly *p, const DimTerm *term) {
     p->nterms++;
 }
 
-void poly_add_scaled(const DimContext *ctx, Poly *p, Dim d, int64_t scale) {
+static void poly_add_scaled(const DimContext *ctx, Poly *p, Dim d, int64_t scale) {
     for (int i = 0; i < d->nterms; i++) {
         DimTerm term = d->terms[i];
         if (!checked_mul(term.coefficient, scale, &term.coefficient)) p->failed = true;

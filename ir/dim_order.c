@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-int factor_compare(const DimContext *ctx, const DimFactor *a, const DimFactor *b) {
+static int factor_compare(const DimContext *ctx, const DimFactor *a, const DimFactor *b) {
     if (a->atom != b->atom) return a->atom < b->atom ? -1 : 1;
     if (a->atom == ATOM_SYMBOL) {
         if (a->symbol == b->symbol) return 0;
@@ -13,14 +13,14 @@ int factor_compare(const DimContext *ctx, const DimFactor *a, const DimFactor *b
     return order ? order : dim_compare(ctx, a->b, b->b);
 }
 
-int term_degree(const DimTerm *term) {
+static int term_degree(const DimTerm *term) {
     int degree = 0;
     for (int i = 0; i < term->nfactors; i++) degree += term->factors[i].power;
     return degree;
 }
 
-/* Graded lexicographic: an order that multiplication by a term preserves, as exact division needs.
- */
+/* Graded lexicographic: an order that multiplication by a term preserves, as
+ * exact division needs. */
 int term_compare(const DimContext *ctx, const DimTerm *a, const DimTerm *b) {
     int degree_a = term_degree(a), degree_b = term_degree(b);
     if (degree_a != degree_b) return degree_a > degree_b ? -1 : 1;

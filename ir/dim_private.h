@@ -5,8 +5,8 @@
 
 #include "ir/dim.h"
 
-/* Beyond these a dimension is no size that anyone meant; they bound every recursion and every loop.
- */
+/* Beyond these a dimension is no size that anyone meant; they bound every recursion
+ * and every loop. */
 enum {
     DIM_MAX_TERMS = 64,
     DIM_MAX_DEGREE = 64,
@@ -42,7 +42,6 @@ typedef struct Poly {
 } Poly;
 
 void poly_add_term(const DimContext *ctx, Poly *p, const DimTerm *term);
-void poly_add_scaled(const DimContext *ctx, Poly *p, Dim d, int64_t scale);
 /* Null if the polynomial failed or is too large. */
 Dim poly_finish(DimContext *ctx, const Poly *p);
 
@@ -54,10 +53,7 @@ Dim dim_of_atom(DimContext *ctx, DimAtom atom, Dim a, Dim b);
 
 /* Structural order, the same whatever was made first: negative, zero or positive. */
 int term_compare(const DimContext *ctx, const DimTerm *a, const DimTerm *b); /* by factors only */
-int factor_compare(const DimContext *ctx, const DimFactor *a, const DimFactor *b); /* but power */
 int dim_compare(const DimContext *ctx, Dim a, Dim b);
-
-int term_degree(const DimTerm *term);
 /* False where the product overflows or its degree is too high. */
 bool term_multiply(DimContext *ctx, const DimTerm *a, const DimTerm *b, DimTerm *product);
 /* False where a is no multiple of b. */

@@ -3,7 +3,7 @@
 
 static const int64_t no_least = INT64_MIN, no_greatest = INT64_MAX;
 
-/* ---- interval arithmetic: bounds that do not fit become weaker ones ---- */
+/* ---- interval arithmetic: bounds that do not fit become weaker ones -------------------------- */
 
 static bool is_infinite(int64_t v) {
     return v == no_least || v == no_greatest;

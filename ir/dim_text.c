@@ -51,7 +51,7 @@ const char *dim_text(const DimContext *ctx, Arena *arena, Dim d) {
     return copy;
 }
 
-/* ---- parsing: sum = ["-"] product {("+" | "-") product}, product = factor {"*" factor} ---- */
+/* ---- parsing: sum = ["-"] product {("+" | "-") product}, product = factor {"*" factor} ------- */
 
 enum { DEEPEST = 1024 }; /* no Dim within DIM_MAX_SIZE nests deeper */
 

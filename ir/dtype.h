@@ -18,7 +18,9 @@ bool dtype_from_name(const char *name, DType *type);
 DTypeClass dtype_class(DType type);
 int dtype_bits(DType type);
 size_t dtype_bytes(DType type); /* of one element in a host tensor; at least 1 */
-static inline bool dtype_is_float(DType type) { return dtype_class(type) == DCLASS_FLOAT; }
+static inline bool dtype_is_float(DType type) {
+    return dtype_class(type) == DCLASS_FLOAT;
+}
 static inline bool dtype_is_int(DType type) {
     return dtype_class(type) == DCLASS_SIGNED || dtype_class(type) == DCLASS_UNSIGNED;
 }
@@ -34,8 +36,9 @@ uint16_t f32_to_bf16(float value);
 uint16_t f64_to_f16(double value);  /* one rounding */
 uint16_t f64_to_bf16(double value); /* one rounding */
 
-/* The value of a literal as stored in type, or false where it is not representable: an integer type takes whole
- * numbers in its range; a float type takes what does not overflow (rounding is allowed). */
+/* The value of a literal as stored in type, or false where it is not representable: an integer type
+ * takes whole numbers in its range; a float type takes what does not overflow (rounding is
+ * allowed). */
 bool dtype_represents(DType type, double value);
 
 #endif

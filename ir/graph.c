@@ -5,8 +5,7 @@
 
 #include "ir/graph_internal.h"
 
-/* ---- modules and graphs ------------------------------------------------------------------------
- */
+/* ---- modules and graphs ---------------------------------------------------------------------- */
 
 Module *module_create(Arena *arena, Diag *diag) {
     Module *module = arena_new(arena, Module);
@@ -103,8 +102,7 @@ void graph_set_outputs(Graph *graph, int count, Value *const *values, const char
     graph->output_names = copies;
 }
 
-/* ---- attributes --------------------------------------------------------------------------------
- */
+/* ---- attributes ------------------------------------------------------------------------------ */
 
 /* A copy whose text and lists belong to the module. */
 static Attr copy_attr(Module *module, const char *name, const Attr *attr) {
@@ -178,8 +176,7 @@ static bool complete_attrs(Module *module, TypeQuery *q, int count, const Attr *
     return true;
 }
 
-/* ---- nodes -------------------------------------------------------------------------------------
- */
+/* ---- nodes ----------------------------------------------------------------------------------- */
 
 Builder builder_before(Node *node) {
     return (Builder){.graph = node->graph, .before = node, .path = node->path, .span = node->span};
@@ -261,8 +258,7 @@ Value *build_value(Builder *b, OpKind op, int noperands, Value *const *operands,
     return node->results[0];
 }
 
-/* ---- sources -----------------------------------------------------------------------------------
- */
+/* ---- sources --------------------------------------------------------------------------------- */
 
 static Value *add_const(Builder *b, const TensorType *type, const Tensor *data, uint64_t hash) {
     Node *node = add_node(b, OP_const, 0, NULL, NULL, 1, type);
@@ -301,8 +297,7 @@ Value *build_param(Builder *b, const char *path, const TensorType *type) {
     return build_value(b, OP_param, 0, NULL, 3, attrs);
 }
 
-/* ---- fused nodes, annotations -------------------------------------------------------------------
- */
+/* ---- fused nodes, annotations ---------------------------------------------------------------- */
 
 Node *build_fused(Builder *b, int noperands, Value *const *operands, Graph *body) {
     require(body->module == b->graph->module && body->ninputs == noperands);
@@ -329,8 +324,7 @@ void node_annotate(Node *node, int count, const Annotation *annotations) {
     node->nannotations = count;
 }
 
-/* ---- moving and removing ------------------------------------------------------------------------
- */
+/* ---- moving and removing --------------------------------------------------------------------- */
 
 void node_remove(Node *node) {
     unlink_node(node);

@@ -24,8 +24,7 @@ int graph_node_count(const Graph *graph) {
     return count;
 }
 
-/* ---- constant expressions -----------------------------------------------------------------------
- */
+/* ---- constant expressions -------------------------------------------------------------------- */
 
 static Module *node_module(const Node *node) {
     require(node->graph); /* a removed node's values must not be asked about */
@@ -54,15 +53,19 @@ bool value_is_constant(const Value *value) {
     return constant;
 }
 
-/* ---- uses and replacement -----------------------------------------------------------------------
- */
+/* ---- uses and replacement -------------------------------------------------------------------- */
 
-int *graph_use_counts(const Graph *graph, Arena *arena) {
-    int *uses = arena_array(arena, int, graph->module->value_count);
+static void count_uses(const Graph *graph, int *uses) {
     graph_each(graph, node) {
+        if (node->body) count_uses(node->body, uses);
         for (int i = 0; i < node->noperands; i++) uses[node->operands[i]->id]++;
     }
     for (int i = 0; i < graph->noutputs; i++) uses[graph->outputs[i]->id]++;
+}
+
+int *graph_use_counts(const Graph *graph, Arena *arena) {
+    int *uses = arena_array(arena, int, graph->module->value_count);
+    count_uses(graph, uses);
     return uses;
 }
 
@@ -98,8 +101,7 @@ void graph_replace_all(Graph *graph, Value **map, size_t count) {
     }
 }
 
-/* ---- inference on a standing node ---------------------------------------------------------------
- */
+/* ---- inference on a standing node ------------------------------------------------------------ */
 
 bool node_infer(const Node *node, Arena *arena, TensorType results[MAX_RESULTS], TypeQuery *query) {
     TensorType *operands = arena_array(arena, TensorType, (size_t)node->noperands);

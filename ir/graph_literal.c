@@ -16,8 +16,7 @@ static bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }
 
-/* ---- names and strings --------------------------------------------------------------------------
- */
+/* ---- names and strings ----------------------------------------------------------------------- */
 
 bool text_is_name(const char *text) {
     if (!is_letter(*text)) return false;
@@ -55,8 +54,7 @@ void text_quote(StrBuf *out, const char *text) {
     str_putc(out, '"');
 }
 
-/* ---- printing elements --------------------------------------------------------------------------
- */
+/* ---- printing elements ----------------------------------------------------------------------- */
 
 /* A finite double as C's %a writes it, in the normalized form. */
 static void print_hex_float(StrBuf *out, double value) {
@@ -102,8 +100,7 @@ void element_print(const Tensor *tensor, int64_t i, StrBuf *out) {
         print_hex_float(out, value);
 }
 
-/* ---- parsing elements ---------------------------------------------------------------------------
- */
+/* ---- parsing elements ------------------------------------------------------------------------ */
 
 bool integer_parse(const char *text, int64_t *value) {
     if (!is_digit(text[*text == '-'])) return false;

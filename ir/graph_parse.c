@@ -43,8 +43,7 @@ typedef struct Line {
 
 static bool parse_graph(Parser *p, Graph *graph, int depth);
 
-/* ---- values by number ---------------------------------------------------------------------------
- */
+/* ---- values by number ------------------------------------------------------------------------ */
 
 static bool name_value(Parser *p, const char *at, uint32_t number, Value *value,
                        const Graph *graph) {
@@ -76,8 +75,7 @@ static bool has_room(Parser *p, int more) {
     return scan_fail(&p->s, p->s.p, "a network has at most %d values", MAX_VALUES);
 }
 
-/* ---- parts of a node's line ---------------------------------------------------------------------
- */
+/* ---- parts of a node's line ------------------------------------------------------------------ */
 
 static bool parse_results(Parser *p, Line *line) {
     do {
@@ -209,8 +207,7 @@ static bool parse_operation(Parser *p, const Graph *graph, Line *line) {
     }
 }
 
-/* ---- making nodes ------------------------------------------------------------------------------
- */
+/* ---- making nodes ---------------------------------------------------------------------------- */
 
 static const char *text_of(Parser *p, const TensorType *type) {
     return type_text(p->s.module->dims, p->s.arena, type);
@@ -381,8 +378,7 @@ static bool parse_node(Parser *p, Graph *graph, int depth) {
     return true;
 }
 
-/* ---- graphs ------------------------------------------------------------------------------------
- */
+/* ---- graphs ---------------------------------------------------------------------------------- */
 
 static bool parse_input_place(Parser *p, Value *input) {
     Place place;

@@ -98,8 +98,7 @@ void place_record(Scanner *s, const Place *place, Span *target) {
     if (place->file >= 0) vec_push(s->arena, &s->spans, (PendingSpan){target, *place});
 }
 
-/* ---- resolution --------------------------------------------------------------------------------
- */
+/* ---- resolution ------------------------------------------------------------------------------ */
 
 static void widen(PlaceFile *file, uint32_t line, uint32_t column) {
     uint32_t *width = &file->widths[line - 1];

@@ -49,8 +49,7 @@ typedef struct Printer {
 
 static void print_graph(Printer *p, const char *keyword, const Graph *graph);
 
-/* ---- small pieces ------------------------------------------------------------------------------
- */
+/* ---- small pieces ---------------------------------------------------------------------------- */
 
 static void print_name(Printer *p, const char *name) {
     if (text_is_name(name))
@@ -87,8 +86,7 @@ static void start_line(Printer *p) {
     for (int i = 0; i < p->indent; i++) str_append(p->out, "  ");
 }
 
-/* ---- provenance --------------------------------------------------------------------------------
- */
+/* ---- provenance ------------------------------------------------------------------------------ */
 
 static void print_path(StrBuf *out, const char *path) {
     if (text_is_path(path))
@@ -128,8 +126,7 @@ static void print_provenance(Printer *p, const Node *node) {
     str_free(&text);
 }
 
-/* ---- attributes --------------------------------------------------------------------------------
- */
+/* ---- attributes ------------------------------------------------------------------------------ */
 
 static bool attr_is_default(const Attr *attr, const AttrSpec *spec) {
     const Attr *initial = &spec->initial;
@@ -203,8 +200,7 @@ static void print_annotations(Printer *p, const Node *node) {
     }
 }
 
-/* ---- nodes -------------------------------------------------------------------------------------
- */
+/* ---- nodes ----------------------------------------------------------------------------------- */
 
 bool const_is_inline(const Node *node) {
     return node->data && tensor_elements(node->data) <= INLINE_ELEMENTS;
@@ -268,8 +264,7 @@ static void print_node(Printer *p, const Node *node) {
     p->indent--;
 }
 
-/* ---- graphs ------------------------------------------------------------------------------------
- */
+/* ---- graphs ---------------------------------------------------------------------------------- */
 
 /* Inputs share the first line unless one has a place, which ends its line. */
 static void print_inputs(Printer *p, const Graph *graph) {
@@ -336,8 +331,7 @@ void graph_print(const Graph *graph, StrBuf *out) {
     arena_destroy(scratch);
 }
 
-/* ---- the side file ------------------------------------------------------------------------------
- */
+/* ---- the side file --------------------------------------------------------------------------- */
 
 typedef VEC(const Node *) NodeList;
 

@@ -21,8 +21,7 @@ bool scan_fail(Scanner *s, const char *at, const char *format, ...) {
     return false;
 }
 
-/* ---- characters --------------------------------------------------------------------------------
- */
+/* ---- characters ------------------------------------------------------------------------------ */
 
 static bool is_digit(char c) {
     return c >= '0' && c <= '9';
@@ -86,8 +85,7 @@ bool scan_expect_word(Scanner *s, const char *word) {
     return scan_fail(s, s->p, "expected '%s', found %s", word, have);
 }
 
-/* ---- names and strings --------------------------------------------------------------------------
- */
+/* ---- names and strings ----------------------------------------------------------------------- */
 
 const char *scan_bare_name(Scanner *s, const char *what) {
     scan_blanks(s);
@@ -154,8 +152,7 @@ const char *scan_string(Scanner *s, const char *what) {
     return name;
 }
 
-/* ---- numbers -----------------------------------------------------------------------------------
- */
+/* ---- numbers --------------------------------------------------------------------------------- */
 
 bool scan_number_text(Scanner *s, char text[64]) {
     scan_blanks(s);
@@ -173,7 +170,7 @@ bool scan_number_text(Scanner *s, char text[64]) {
     return true;
 }
 
-bool scan_integer(Scanner *s, int64_t *value) {
+static bool scan_integer(Scanner *s, int64_t *value) {
     char text[64];
     scan_blanks(s);
     const char *at = s->p;
@@ -226,8 +223,7 @@ bool scan_hash(Scanner *s, char prefix, uint64_t *hash) {
     return true;
 }
 
-/* ---- types -------------------------------------------------------------------------------------
- */
+/* ---- types ----------------------------------------------------------------------------------- */
 
 static bool scan_dim(Scanner *s, Dim *dim, bool may_add) {
     scan_blanks(s);
@@ -275,8 +271,7 @@ bool scan_type(Scanner *s, TensorType *type, bool may_add_symbols) {
     return !fault || scan_fail(s, at, "%s", fault);
 }
 
-/* ---- attribute values ---------------------------------------------------------------------------
- */
+/* ---- attribute values ------------------------------------------------------------------------ */
 
 static bool scan_ints(Scanner *s, Attr *attr) {
     VEC(int64_t) list = {0};

@@ -52,10 +52,9 @@ const char *scan_bare_name(Scanner *s,
                            const char *what);        /* a letter or _, then letters, digits and _ */
 const char *scan_name(Scanner *s, const char *what); /* bare or quoted */
 const char *scan_string(Scanner *s, const char *what);
-/* One number of a list (digits, signs, points, letters, colons) as text of less than 64 characters.
- */
+/* One number of a list (digits, signs, points, letters, colons) as text of less
+ * than 64 characters. */
 bool scan_number_text(Scanner *s, char text[64]);
-bool scan_integer(Scanner *s, int64_t *value);
 bool scan_float(Scanner *s, double *value);
 bool scan_value_number(Scanner *s, uint32_t *number);    /* %12 */
 bool scan_hash(Scanner *s, char prefix, uint64_t *hash); /* prefix and 16 hex digits */

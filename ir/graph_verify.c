@@ -51,8 +51,7 @@ static const char *node_name(Verifier *v, const Node *node) {
 #define graph_fault(v, graph, ...)                                                                 \
     fault((v), (Span){0}, arena_printf((v)->scratch, "graph '%s'", (graph)->name), __VA_ARGS__)
 
-/* ---- values ------------------------------------------------------------------------------------
- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 static bool check_layout(Verifier *v, const TensorType *type) {
     if (!type->layout) return true;
@@ -95,8 +94,7 @@ static const char *check_use(Verifier *v, const Graph *graph, const Value *value
     return NULL;
 }
 
-/* ---- nodes -------------------------------------------------------------------------------------
- */
+/* ---- nodes ----------------------------------------------------------------------------------- */
 
 static bool check_attrs(Verifier *v, const Node *node) {
     const AttrSpec *specs = op_info(node->op)->attrs;
@@ -249,8 +247,7 @@ static bool check_node(Verifier *v, const Graph *graph, const Node *node, int de
     return node->op != OP_fused || check_body(v, node, depth);
 }
 
-/* ---- graphs ------------------------------------------------------------------------------------
- */
+/* ---- graphs ---------------------------------------------------------------------------------- */
 
 static int by_text(const void *a, const void *b) {
     const char *const *x = a, *const *y = b;

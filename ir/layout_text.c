@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* ---- image layouts by name: axes N, C and one to three spatial ones ---- */
+/* ---- image layouts by name: axes N, C and one to three spatial ones -------------------------- */
 
 /* The names of the axes of images by rank, channels second. */
 static const char *const image_axes[MAX_RANK + 1] = {[3] = "NCW", [4] = "NCHW", [5] = "NCDHW"};

@@ -100,9 +100,9 @@ typedef enum LExprKind {
                  * that are off are not touched and yield passthrough */
     LX_BROADCAST, /* scalar args[0] to lanes */
     LX_RAMP,      /* args[0] + args[1] * {0, 1, 2, ...}; i64 */
-    LX_SHUFFLE, /* lanes picked from args[0] then args[1] (may be null) by lanes_map; -1: any value
-                 */
-    LX_EXTRACT, /* one lane (index i) of args[0] */
+    LX_SHUFFLE,   /* lanes picked from args[0] then args[1] (may be null) by lanes_map; -1: any
+                 * value */
+    LX_EXTRACT,   /* one lane (index i) of args[0] */
     LX_REDUCE, /* all lanes of args[0] combined by a binary operator; floats: pairwise, halves first
                 * (lane i with i + n/2; an odd last lane joins lane 0 before) */
     LX_DOT,    /* accumulator args[0] i32xN + sums over groups of 4 (8-bit) or 2 (bf16 to f32xN)
@@ -250,8 +250,7 @@ struct LStmt {
     LBlock *parent; /* the block it stands in */
 };
 
-/* ---- kernels and programs ---------------------------------------------------------------------
- */
+/* ---- kernels and programs -------------------------------------------------------------------- */
 
 typedef struct LKernel {
     const char *name; /* unique in the program, a C identifier: family_shape scheme, e.g.
@@ -315,8 +314,7 @@ static inline int64_t lprogram_alignment(const LProgram *program) {
     return program->alignment > 0 ? program->alignment : 64;
 }
 
-/* ---- building -----------------------------------------------------------------------------------
- */
+/* ---- building -------------------------------------------------------------------------------- */
 
 /* Expressions are simplified as they are built: constants fold, integer index arithmetic is brought
  * into affine normal form, and floordiv, mod, min, max and comparisons are resolved from the
@@ -406,8 +404,7 @@ LStmt *lb_if(LBuilder *b, LX condition);
 void lb_else(LBuilder *b, LStmt *branch);
 void lb_end(LBuilder *b, LStmt *statement);
 
-/* ---- transformations shared by targets --------------------------------------------------------
- */
+/* ---- transformations shared by targets ------------------------------------------------------- */
 
 typedef struct LExpandOptions {
     bool vectors;      /* vector loops become vector operations */
@@ -422,8 +419,7 @@ typedef struct LExpandOptions {
  * runs serially. */
 LKernel *lkernel_expand(LProgram *program, const LKernel *kernel, const LExpandOptions *options);
 
-/* ---- transcendentals --------------------------------------------------------------------------
- */
+/* ---- transcendentals ------------------------------------------------------------------------- */
 
 /* Expansions into arithmetic, selects and bit operations, whose steps become lets of the current
  * block, for scalars and vectors of f32 (f16 and bf16 are computed in f32) and f64. Error bounds in
@@ -435,8 +431,7 @@ LX lm_sigmoid(LBuilder *b, LX x);
 LX lm_erf(LBuilder *b, LX x);
 LX lm_pow(LBuilder *b, LX x, LX y);
 
-/* ---- checks and text ----------------------------------------------------------------------------
- */
+/* ---- checks and text ------------------------------------------------------------------------- */
 
 /* Types, scopes, nesting of loops, spaces, constant extents where required. Reports the first fault
  * of a kernel. */
@@ -444,12 +439,11 @@ bool lkernel_verify(const LKernel *kernel, DimContext *dims, Diag *diag);
 bool lprogram_verify(const LProgram *program, Diag *diag);
 void lkernel_print(const LKernel *kernel, DimContext *dims, StrBuf *out);
 void lprogram_print(const LProgram *program, StrBuf *out);
-/* Reads back what lprogram_print or lkernel_print wrote (weights' data stay null). Null on error.
- */
+/* Reads back what lprogram_print or lkernel_print wrote (weights' data stay null).
+ * Null on error. */
 LProgram *lprogram_parse(const Source *source, Module *module, Diag *diag);
 
-/* ---- evaluation ---------------------------------------------------------------------------------
- */
+/* ---- evaluation ------------------------------------------------------------------------------ */
 
 /* What the evaluator finds wrong with a kernel. */
 typedef enum LFault {

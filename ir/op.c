@@ -31,7 +31,8 @@
 static const OpInfo op_table[OP_COUNT] = {
 #define OP(op_name, op_family, op_operands, op_attrs, op_rule, op_onnx, op_doc)                    \
     [OP_##op_name] = {.name = #op_name, .family = FAMILY_##op_family, .operands = op_operands,     \
-                      .attrs = op_attrs, .type_rule = type_##op_rule, .onnx = op_onnx, .doc = op_doc},
+                      .attrs = op_attrs, .type_rule = type_##op_rule,                              \
+                      .onnx = op_onnx, .doc = op_doc},
 #include "ir/ops.def"
 #undef OP
 };
@@ -59,13 +60,7 @@ bool op_from_name(const char *name, OpKind *op) {
     return false;
 }
 
-const char *op_family_name(OpFamily family) {
-    require((unsigned)family < COUNT_OF(family_names));
-    return family_names[family];
-}
-
-/* ---- operands ----------------------------------------------------------------------------------
- */
+/* ---- operands -------------------------------------------------------------------------------- */
 
 /* One entry of a row's operand list. */
 typedef struct OperandSpec {
@@ -124,8 +119,7 @@ const char *op_operand_name(OpKind op, int i, char buffer[32]) {
     return buffer;
 }
 
-/* ---- attributes --------------------------------------------------------------------------------
- */
+/* ---- attributes ------------------------------------------------------------------------------ */
 
 int op_attr_count(OpKind op) {
     int count = 0;
@@ -163,8 +157,7 @@ uint32_t axes_bits(const Attr *axes, int rank) {
     return bits;
 }
 
-/* ---- docs/ops.md -------------------------------------------------------------------------------
- */
+/* ---- docs/ops.md ----------------------------------------------------------------------------- */
 
 static const char *const attr_kind_names[] = {
     [ATTR_NONE] = "",           [ATTR_INT] = "integer",        [ATTR_FLOAT] = "float",

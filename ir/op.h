@@ -1,7 +1,8 @@
-/* The operator table: what every operator is called, takes, and yields. One row a operator in ops.def.
+/* The operator table: what every operator is called, takes, and yields. One row an operator in
+ * ops.def.
  *
- * Parser, verifier, printer, shape inference, reference interpreter, importers and docs/ops.md read this table.
- * It holds no fact about any target. */
+ * Parser, verifier, printer, shape inference, reference interpreter, importers and docs/ops.md read
+ * this table. It holds no fact about any target. */
 #ifndef NNC_IR_OP_H
 #define NNC_IR_OP_H
 
@@ -10,7 +11,7 @@
 /* What decides how an operator is lowered. */
 typedef enum OpFamily {
     FAMILY_SOURCE,      /* param, const */
-    FAMILY_POINTWISE,   /* one result element from the operands' elements at the same, broadcast index */
+    FAMILY_POINTWISE,   /* one result element from the operands' elements at its index, broadcast */
     FAMILY_MOVEMENT,    /* elements only change their place */
     FAMILY_REDUCTION,   /* along whole axes, softmax and argmax among them */
     FAMILY_CONTRACTION, /* sums of products */
@@ -32,8 +33,8 @@ typedef enum AttrKind {
     ATTR_FLOAT,
     ATTR_BOOL,
     ATTR_STRING,
-    ATTR_INTS,  /* list of integers; the language also takes one number where the rule says so */
-    ATTR_DIMS,  /* list of dimensions */
+    ATTR_INTS, /* list of integers; the language also takes one number where the rule says so */
+    ATTR_DIMS, /* list of dimensions */
     ATTR_DTYPE,
     ATTR_LAYOUT,
 } AttrKind;
@@ -94,11 +95,11 @@ typedef struct TypeQuery {
     OpKind op;
     int noperands;
     const TensorType *operands;
-    const Attr *attrs; /* all of the row's attributes, in the row's order, defaults filled in */
-    int nresults;      /* set by the rule */
+    const Attr *attrs;   /* all of the row's attributes, in the row's order, defaults filled in */
+    int nresults;        /* set by the rule */
     TensorType *results; /* room for MAX_RESULTS */
-    /* On failure: what is wrong, with both shapes, without place and final dot; which operand or attribute to blame
-     * (-1: the call as a whole). */
+    /* On failure: what is wrong, with both shapes, without place and final dot; which operand or
+     * attribute to blame (-1: the call as a whole). */
     const char *error;
     int blamed_operand;
     int blamed_attr;
@@ -109,7 +110,8 @@ typedef bool TypeRule(TypeQuery *query);
 typedef struct OpInfo {
     const char *name;
     OpFamily family;
-    const char *operands; /* names apart by blanks; trailing "?" optional, trailing "..." any number */
+    /* Names apart by blanks; trailing "?" optional, trailing "..." any number. */
+    const char *operands;
     AttrSpec attrs[MAX_ATTRS + 1]; /* ends with kind ATTR_NONE */
     TypeRule *type_rule;
     const char *onnx; /* counterpart, or "" */
@@ -131,25 +133,26 @@ const char *attr_kind_name(AttrKind kind); /* for messages: "integer", "element 
 /* Inside a type rule and elsewhere: the attribute of that name; dies if the row has none. */
 const Attr *attr_get(OpKind op, const Attr *attrs, const char *name);
 
-/* Checks the number of operands, runs the row's type rule and checks the results' sizes: no dimension is negative or
- * overflows, elements fit int64 and bytes stay below 2^62. attrs and operands are filled in by the caller; for the rule
- * `given` (const, fused) the results too. */
+/* Checks the number of operands, runs the row's type rule and checks the results' sizes: no
+ * dimension is negative or overflows, elements fit int64 and bytes stay below 2^62. attrs and
+ * operands are filled in by the caller; for the rule `given` (const, fused) the results too. */
 bool op_infer(TypeQuery *query);
 /* Why a tensor of that type cannot exist (a negative dimension, a size that overflows), or null. */
 const char *type_fault(DimContext *ctx, Arena *arena, const TensorType *type);
 
-/* ---- attributes as every module reads them ------------------------------------------------------ */
+/* ---- attributes as every module reads them --------------------------------------------------- */
 
 /* 0 .. rank-1, negative axes counted from the end; -1 where it is out of range. */
 int normalize_axis(int64_t axis, int rank);
-/* Bit i set: axis i is in the list; an empty list names all. Entries were checked by the type rule. */
+/* Bit i set: axis i is in the list; an empty list names all. Entries were checked by
+ * the type rule. */
 uint32_t axes_bits(const Attr *axes, int rank);
-/* Index of the first element and number of elements of start:end:step along an axis of size n, bounds clamped as in
- * NumPy; for a symbolic n an end of INT32_MAX and more means "to the end", of INT32_MIN and less "to the beginning".
- * False where a symbolic n leaves them undecided. */
-bool slice_axis(DimContext *ctx, Dim n, int64_t start, int64_t end, int64_t step, Dim *first, Dim *count);
+/* Index of the first element and number of elements of start:end:step along an axis of size n,
+ * bounds clamped as in NumPy; for a symbolic n an end of INT32_MAX and more means "to the end", of
+ * INT32_MIN and less "to the beginning". False where a symbolic n leaves them undecided. */
+bool slice_axis(DimContext *ctx, Dim n, int64_t start, int64_t end, int64_t step, Dim *first,
+                Dim *count);
 
-const char *op_family_name(OpFamily family);
 /* Writes docs/ops.md, generated from the table. */
 void op_table_markdown(StrBuf *out);
 

@@ -5,19 +5,19 @@
 #include "ir/base/base.h"
 
 typedef struct TargetDesc {
-    const char *name;       /* for dumps and reports only */
-    int vector_bits;        /* width of a SIMD register; 0: scalars only */
-    int most_lanes;         /* of a vector, however narrow its elements; 0: as many as fit */
+    const char *name; /* for dumps and reports only */
+    int vector_bits;  /* width of a SIMD register; 0: scalars only */
+    int most_lanes;   /* of a vector, however narrow its elements; 0: as many as fit */
     int vector_registers;
     bool masked_tails;      /* masked loads and stores cost no more than plain ones */
     bool broadcast_operand; /* an fma takes a broadcast scalar from memory */
     bool fma;
-    int fma_ports;          /* fma instructions started per cycle */
+    int fma_ports; /* fma instructions started per cycle */
     int64_t l1_bytes, l2_bytes;
     int cores;
     bool amx_int8, amx_bf16, vnni, bf16_dot;
-    int64_t parallel_threshold; /* operations below which a loop is not worth spreading over threads */
-    int64_t buffer_alignment;   /* bytes, a power of two: of every tensor's place in memory; 0: 64 */
+    int64_t parallel_threshold; /* operations below which a loop is not worth spreading */
+    int64_t buffer_alignment; /* bytes, a power of two: of every tensor's place in memory; 0: 64 */
 } TargetDesc;
 
 /* Lanes of a vector of elements of that many bits; at least 1. */

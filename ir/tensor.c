@@ -7,8 +7,8 @@
 bool tensor_shape(Tensor *tensor, DType dtype, int rank, const int64_t *dims, size_t limit) {
     require(rank >= 0 && rank <= MAX_RANK);
     *tensor = (Tensor){.dtype = dtype, .rank = rank};
-    /* An empty tensor's other sizes must multiply without overflow too: strides are made of them.
-     */
+    /* An empty tensor's other sizes must multiply without overflow too: strides are
+     * made of them. */
     int64_t bytes = (int64_t)dtype_bytes(dtype);
     bool empty = false;
     for (int i = 0; i < rank; i++) {

@@ -3,10 +3,6 @@
 
 #include <string.h>
 
-TensorType type_scalar(DType dtype) {
-    return (TensorType){.dtype = dtype};
-}
-
 TensorType type_make(DType dtype, int rank, const Dim *dims) {
     require(rank >= 0 && rank <= MAX_RANK);
     TensorType type = {.dtype = dtype, .rank = rank};

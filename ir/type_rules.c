@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-/* ---- faults ------------------------------------------------------------------------------------
- */
+/* ---- faults ---------------------------------------------------------------------------------- */
 
 static void set_error(TypeQuery *q, const char *format, va_list args) {
     StrBuf text = {0};
@@ -51,8 +50,7 @@ const char *rule_op_name(const TypeQuery *q) {
     return op_info(q->op)->name;
 }
 
-/* ---- results -----------------------------------------------------------------------------------
- */
+/* ---- results --------------------------------------------------------------------------------- */
 
 bool rule_result(TypeQuery *q, DType dtype, int rank, const Dim *dims, LayoutRef layout) {
     if (rank > MAX_RANK) {
@@ -123,8 +121,7 @@ bool op_infer(TypeQuery *q) {
     return true;
 }
 
-/* ---- requirements ------------------------------------------------------------------------------
- */
+/* ---- requirements ---------------------------------------------------------------------------- */
 
 bool rule_needs_float(TypeQuery *q, int operand) {
     if (dtype_is_float(q->operands[operand].dtype)) return true;
@@ -179,8 +176,7 @@ bool rule_axis(TypeQuery *q, const char *attr, int64_t axis, int rank, int *norm
                           rule_op_name(q), (long long)axis, rule_type_text(q, 0), -rank, rank - 1);
 }
 
-/* ---- sources -----------------------------------------------------------------------------------
- */
+/* ---- sources --------------------------------------------------------------------------------- */
 
 /* The results were given by whoever builds the node. */
 bool type_given(TypeQuery *q) {

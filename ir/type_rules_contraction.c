@@ -2,8 +2,8 @@
  *
  * Element types: floats yield their own type. Integers of at most 16 bits yield i32, so that a
  * quantized product keeps every bit of its sums; i32 and i64 yield themselves. Operands of at most
- * 8 bits may differ in sign and width (u8 activations by i8 weights). A bias has the result's type.
- */
+ * 8 bits may differ in sign and width (u8 activations by i8 weights). A bias has the result's
+ * type. */
 #include <string.h>
 
 #include "ir/type_rules.h"
@@ -26,8 +26,7 @@ static bool needs_bias(TypeQuery *q, DType dtype, Dim length, const char *what) 
     return rule_needs_vector(q, 2, length, what);
 }
 
-/* ---- matrix products ---------------------------------------------------------------------------
- */
+/* ---- matrix products ------------------------------------------------------------------------- */
 
 bool type_matmul(TypeQuery *q) {
     const TensorType *a = &q->operands[0], *b = &q->operands[1];
@@ -76,8 +75,7 @@ bool type_dense(TypeQuery *q) {
     return rule_result(q, dtype, type.rank, type.dims, type.layout);
 }
 
-/* ---- convolution -------------------------------------------------------------------------------
- */
+/* ---- convolution ----------------------------------------------------------------------------- */
 
 /* A list of `count` numbers, none below `least`. */
 static bool needs_list(TypeQuery *q, const char *attr, int count, int64_t least) {
@@ -181,8 +179,7 @@ bool type_conv2d(TypeQuery *q) {
            rule_result(q, dtype, 4, dims, x->layout);
 }
 
-/* ---- pooling: the same geometry without a weight -----------------------------------------------
- */
+/* ---- pooling: the same geometry without a weight --------------------------------------------- */
 
 static bool pool_result(TypeQuery *q) {
     static const int64_t no_dilation[2] = {1, 1};

@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-/* ---- reshaping ---------------------------------------------------------------------------------
- */
+/* ---- reshaping ------------------------------------------------------------------------------- */
 
 static bool needs_shape(TypeQuery *q, const Attr *shape, bool may_infer) {
     if (shape->count > MAX_RANK) {
@@ -126,8 +125,7 @@ bool type_relayout(TypeQuery *q) {
     return rule_result(q, x->dtype, x->rank, x->dims, layout);
 }
 
-/* ---- joining and cutting -----------------------------------------------------------------------
- */
+/* ---- joining and cutting --------------------------------------------------------------------- */
 
 /* Whether b can be joined to a along the axis. */
 static bool needs_joinable(TypeQuery *q, int b, int axis) {
@@ -183,8 +181,7 @@ bool type_split(TypeQuery *q) {
     return true;
 }
 
-/* ---- slices ------------------------------------------------------------------------------------
- */
+/* ---- slices ---------------------------------------------------------------------------------- */
 
 /* Ends beyond any real size, as ONNX writes them. */
 static bool is_far(int64_t v) {
@@ -306,8 +303,7 @@ bool type_slice(TypeQuery *q) {
     return rule_result(q, type.dtype, type.rank, type.dims, type.layout);
 }
 
-/* ---- padding, indexing, images -----------------------------------------------------------------
- */
+/* ---- padding, indexing, images --------------------------------------------------------------- */
 
 bool type_pad(TypeQuery *q) {
     TensorType type = q->operands[0];

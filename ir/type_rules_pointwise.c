@@ -3,8 +3,7 @@
 
 #include "ir/type_rules.h"
 
-/* ---- one operand -------------------------------------------------------------------------------
- */
+/* ---- one operand ----------------------------------------------------------------------------- */
 
 static bool same_as_operand(TypeQuery *q, DType dtype) {
     const TensorType *x = &q->operands[0];
@@ -75,8 +74,7 @@ bool type_dequantize(TypeQuery *q) {
     return needs_step(q) && same_as_operand(q, to);
 }
 
-/* ---- several operands --------------------------------------------------------------------------
- */
+/* ---- several operands ------------------------------------------------------------------------ */
 
 /* Names the axis in which shapes a and b, of `rank_a` and `rank_b` axes, cannot be broadcast. */
 static bool fail_broadcast(TypeQuery *q, int ia, const TensorType *a, int ib) {

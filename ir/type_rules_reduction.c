@@ -61,8 +61,7 @@ bool type_softmax(TypeQuery *q) {
            rule_result(q, x->dtype, x->rank, x->dims, x->layout);
 }
 
-/* ---- composites --------------------------------------------------------------------------------
- */
+/* ---- composites ------------------------------------------------------------------------------ */
 
 static bool global_pool_result(TypeQuery *q) {
     TensorType type = q->operands[0];

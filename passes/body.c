@@ -21,8 +21,7 @@ void encloser_finish(Encloser *e) {
     resolve_graph(&e->results, e->graph);
 }
 
-/* ---- counterparts ------------------------------------------------------------------------------
- */
+/* ---- counterparts ---------------------------------------------------------------------------- */
 
 static Value *inside(const Encloser *e, const Value *value) {
     return value->id < e->inside.len ? e->inside.data[value->id] : NULL;

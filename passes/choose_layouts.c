@@ -24,8 +24,7 @@ typedef struct Chooser {
     VEC(Node *) touched; /* kernels that read, yield, or have weights in, a layout */
 } Chooser;
 
-/* ---- what a kernel is --------------------------------------------------------------------------
- */
+/* ---- what a kernel is ------------------------------------------------------------------------ */
 
 typedef struct Kind {
     const Node *contraction;
@@ -56,8 +55,7 @@ static Kind kind_of(const Node *node) {
     return kind;
 }
 
-/* ---- which results are blocked -----------------------------------------------------------------
- */
+/* ---- which results are blocked --------------------------------------------------------------- */
 
 static bool fixed(Dim dim, int64_t *value) {
     return dim_is_int(dim, value) && *value > 0;
@@ -105,8 +103,7 @@ static bool wants_blocks(const Chooser *c, const Node *node, const Kind *kind) {
     return is_fed(c, node);
 }
 
-/* ---- weights -----------------------------------------------------------------------------------
- */
+/* ---- weights --------------------------------------------------------------------------------- */
 
 static void add_split(Layout *layout, int axis, int64_t factor) {
     layout->steps[layout->nsteps++] =
@@ -120,8 +117,8 @@ static void add_permute(Layout *layout, int count, const int *order) {
     memcpy(step->order, order, (size_t)count * sizeof *order);
 }
 
-/* [O, I, KH, KW]: [O/L, I/L, KH, KW, L of I, L of O] for a blocked image, else [O/L, I, KH, KW, L].
- */
+/* [O, I, KH, KW]: [O/L, I/L, KH, KW, L of I, L of O] for a blocked image, else [O/L, I,
+ * KH, KW, L]. */
 static bool conv_weight_layout(const Chooser *c, const Node *conv, bool x_blocked, Layout *layout) {
     int64_t inputs;
     if (!filters_fit(c, conv)) return false;
@@ -175,8 +172,7 @@ static LayoutRef weight_layout(const Chooser *c, const Node *contraction, bool x
     return found ? module_layout(c->context->module, &layout) : NULL;
 }
 
-/* ---- deciding ----------------------------------------------------------------------------------
- */
+/* ---- deciding -------------------------------------------------------------------------------- */
 
 static void decide(Chooser *c, Node *node) {
     Kind kind = kind_of(node);
@@ -199,8 +195,7 @@ static void enclose_touched(Chooser *c, bool *yields_blocks) {
     encloser_finish(&encloser);
 }
 
-/* ---- applying ----------------------------------------------------------------------------------
- */
+/* ---- applying -------------------------------------------------------------------------------- */
 
 /* The body's input i gets the layout of the operand; inside it is seen in the default one. */
 static void adopt_operand(Node *node, int i) {

@@ -11,15 +11,13 @@ typedef struct Entry {
 } Entry;
 
 typedef struct Merger {
-    Graph *graph;
     Arena *scratch;
     Value **map; /* by id: the equal value that stays */
     Entry *table;
     size_t mask;
 } Merger;
 
-/* ---- equality ----------------------------------------------------------------------------------
- */
+/* ---- equality -------------------------------------------------------------------------------- */
 
 static bool commutes(OpKind op) {
     switch (op) {
@@ -87,8 +85,7 @@ static bool nodes_equal(const Node *a, const Node *b) {
     return a->op != OP_const || same_data(a, b);
 }
 
-/* ---- the table ---------------------------------------------------------------------------------
- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 /* Of operator and operands only: attributes seldom tell nodes apart that these do not. */
 static uint64_t node_hash(const Node *node) {
@@ -123,7 +120,7 @@ static Node *find_or_enter(Merger *m, Node *node) {
 bool pass_cse(PassContext *context, Graph *graph) {
     size_t capacity = 16, values = context->module->value_count;
     while (capacity < 2 * (size_t)graph_node_count(graph)) capacity *= 2;
-    Merger m = {.graph = graph, .scratch = context->scratch, .mask = capacity - 1};
+    Merger m = {.scratch = context->scratch, .mask = capacity - 1};
     m.table = arena_array(m.scratch, Entry, capacity);
     m.map = arena_array(m.scratch, Value *, values);
     bool changed = false;

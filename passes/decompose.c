@@ -5,8 +5,7 @@
  * nothing; keeps types and provenance. */
 #include "passes/support.h"
 
-/* ---- batch_norm --------------------------------------------------------------------------------
- */
+/* ---- batch_norm ------------------------------------------------------------------------------ */
 
 /* A vector [C] under a shape in which it broadcasts along axis 1 of a tensor of that rank. */
 static Value *along_channels(Builder *b, Value *vector, int rank) {
@@ -33,8 +32,7 @@ static Value *decompose_batch_norm(PassContext *context, Builder *b, Node *node)
     return build2(b, OP_add, scaled, along_channels(b, shift, x->type.rank));
 }
 
-/* ---- global pools ------------------------------------------------------------------------------
- */
+/* ---- global pools ---------------------------------------------------------------------------- */
 
 static Value *decompose_global_pool(Builder *b, Node *node) {
     int64_t axes[MAX_RANK];
@@ -45,8 +43,7 @@ static Value *decompose_global_pool(Builder *b, Node *node) {
                   attr_bool("keepdims", true));
 }
 
-/* ---- split -------------------------------------------------------------------------------------
- */
+/* ---- split ----------------------------------------------------------------------------------- */
 
 static Value *slice_range(Builder *b, Value *x, int64_t axis, int64_t start, int64_t end) {
     return build1(b, OP_slice, x, attr_ints("starts", 1, &start), attr_ints("ends", 1, &end),
@@ -90,8 +87,7 @@ static bool decompose_split(PassContext *context, Substitution *s, Builder *b, N
     return true;
 }
 
-/* ------------------------------------------------------------------------------------------------
- */
+/* ---- the pass -------------------------------------------------------------------------------- */
 
 static bool decompose_node(PassContext *context, Substitution *s, Node *node) {
     Builder b = builder_before(node);

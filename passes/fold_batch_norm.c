@@ -27,8 +27,7 @@ typedef struct Layer {
     Dim channels;
 } Layer;
 
-/* ---- recognizing -------------------------------------------------------------------------------
- */
+/* ---- recognizing ----------------------------------------------------------------------------- */
 
 /* New weights are constant too: made of constants here, after the marks. */
 static bool weight_is_constant(const Folder *f, const Value *value) {
@@ -73,8 +72,7 @@ static bool varies_by_channel(const Layer *layer, int result_rank, const TensorT
     return true;
 }
 
-/* ---- rewriting ---------------------------------------------------------------------------------
- */
+/* ---- rewriting ------------------------------------------------------------------------------- */
 
 /* c as a vector [channels], or [1] where it has one element. */
 static Value *as_vector(Builder *b, const Layer *layer, Value *c) {

@@ -70,8 +70,7 @@ static void survey(Fuser *f) {
     for (int i = 0; i < f->graph->noutputs; i++) f->info[f->graph->outputs[i]->id].is_output = true;
 }
 
-/* ---- groups ------------------------------------------------------------------------------------
- */
+/* ---- groups ---------------------------------------------------------------------------------- */
 
 static void join(Fuser *f, Group *group, Node *node) {
     vec_push(f->scratch, &group->members, node);
@@ -114,8 +113,7 @@ static bool is_private(const Fuser *f, const Node *node, const Group *group) {
     return true;
 }
 
-/* ---- 1. what follows an anchor -----------------------------------------------------------------
- */
+/* ---- 1. what follows an anchor --------------------------------------------------------------- */
 
 /* Whether node can be computed where the anchor's element is at hand. */
 static bool can_follow(const Fuser *f, const Group *group, const Node *node) {
@@ -160,8 +158,7 @@ static void take_followers(Fuser *f, Group *group) {
     group->root = group->members.data[whole - 1];
 }
 
-/* ---- 2. producers ------------------------------------------------------------------------------
- */
+/* ---- 2. producers ---------------------------------------------------------------------------- */
 
 /* How node would be computed inside the group: what its users there, which are all it has, do with
  * it. */
@@ -240,8 +237,7 @@ static void take_producers(Fuser *f, Group *group) {
     expel_views(f, group);
 }
 
-/* ---- the pass ----------------------------------------------------------------------------------
- */
+/* ---- the pass -------------------------------------------------------------------------------- */
 
 static void form_groups(Fuser *f) {
     for (size_t i = 0; i < f->order.len; i++) {

@@ -16,8 +16,7 @@ typedef struct Materializer {
     VEC(Value *) constants; /* all so far, for sharing */
 } Materializer;
 
-/* ---- sharing -----------------------------------------------------------------------------------
- */
+/* ---- sharing --------------------------------------------------------------------------------- */
 
 static bool same_constant(const Value *a, const Value *b) {
     const Node *x = a->def, *y = b->def;
@@ -35,8 +34,7 @@ static Value *share(Materializer *m, Value *candidate) {
     return candidate;
 }
 
-/* ---- the pass ----------------------------------------------------------------------------------
- */
+/* ---- the pass -------------------------------------------------------------------------------- */
 
 /* The constant for an expression; stands before its first use. Null after an error. */
 static Value *constant_of(Materializer *m, Value *value) {
@@ -68,8 +66,8 @@ static bool materialize_list(Materializer *m, int count, Value **values, bool *c
 
 bool pass_materialize(PassContext *context, Graph *graph) {
     Materializer m = {.context = context};
-    /* New constants get ids beyond these arrays, but never stand in a list that is looked at again.
-     */
+    /* New constants get ids beyond these arrays, but never stand in a list that is
+     * looked at again. */
     m.constant = constant_marks(graph, context->scratch);
     m.done = arena_array(context->scratch, Value *, context->module->value_count);
     bool changed = false, whole = true;

@@ -25,8 +25,7 @@ static bool round_up(const LProgram *program, int64_t bytes, int64_t *rounded) {
     return true;
 }
 
-/* ---- lifetimes ---------------------------------------------------------------------------------
- */
+/* ---- lifetimes ------------------------------------------------------------------------------- */
 
 static Piece *find_pieces(const LProgram *program, Arena *arena) {
     Piece *pieces = arena_array(arena, Piece, program->tensors.len);
@@ -49,8 +48,7 @@ static bool live_together(const Piece *a, const Piece *b) {
     return a->first >= 0 && b->first >= 0 && a->first <= b->last && b->first <= a->last;
 }
 
-/* ---- sizes and regions -------------------------------------------------------------------------
- */
+/* ---- sizes and regions ----------------------------------------------------------------------- */
 
 static bool too_large(const LTensor *tensor, Diag *diag) {
     diag_error(diag, (Span){0}, "the size of '%s' overflows", tensor->name);
@@ -78,8 +76,7 @@ static bool size_piece(LProgram *program, Piece *piece, Diag *diag) {
     return true;
 }
 
-/* ---- offsets -----------------------------------------------------------------------------------
- */
+/* ---- offsets --------------------------------------------------------------------------------- */
 
 static int by_size(const void *a, const void *b) {
     const Piece *x = a, *y = b;
@@ -137,8 +134,7 @@ static bool plan_temporaries(LProgram *program, Arena *scratch, Diag *diag) {
     return true;
 }
 
-/* ---- weights -----------------------------------------------------------------------------------
- */
+/* ---- weights --------------------------------------------------------------------------------- */
 
 static bool plan_weights(LProgram *program, Diag *diag) {
     int64_t end = 0;
@@ -165,8 +161,7 @@ bool plan_memory(LProgram *program, Diag *diag) {
     return planned;
 }
 
-/* ---- the lower bound ---------------------------------------------------------------------------
- */
+/* ---- the lower bound ------------------------------------------------------------------------- */
 
 /* INT64_MAX where it overflows. */
 static int64_t tensor_size(const LTensor *tensor, const int64_t *symbols) {

@@ -33,8 +33,7 @@ typedef struct Quantizer {
     int64_t before, after; /* bytes */
 } Quantizer;
 
-/* ---- measuring ---------------------------------------------------------------------------------
- */
+/* ---- measuring ------------------------------------------------------------------------------- */
 
 static bool fail_not_finite(Quantizer *q, const Node *layer, double value) {
     diag_error(q->context->diag, layer->span,
@@ -89,8 +88,7 @@ static bool measure(Quantizer *q, const Node *layer, const Tensor *w, double del
     return choose_type(m) || fail_too_wide(q, layer, delta, largest);
 }
 
-/* ---- report ------------------------------------------------------------------------------------
- */
+/* ---- report ---------------------------------------------------------------------------------- */
 
 static void report_line(StrBuf *out, const char *name, const char *type, double signal,
                         double noise, int64_t before, int64_t after) {
@@ -114,8 +112,7 @@ static void report(Quantizer *q, const Node *layer, DType from, const Measure *m
                     after);
 }
 
-/* ---- the pass ----------------------------------------------------------------------------------
- */
+/* ---- the pass -------------------------------------------------------------------------------- */
 
 /* The step asked for, or 0. */
 static double step_for(const Quantizer *q, const Node *node) {

@@ -3,8 +3,7 @@
 
 #include "passes/simplify.h"
 
-/* ---- literals ----------------------------------------------------------------------------------
- */
+/* ---- literals -------------------------------------------------------------------------------- */
 
 /* The integer that all elements of a constant are. */
 static bool uniform_int(const Value *value, int64_t *number) {
@@ -45,8 +44,7 @@ static bool is_neutral(const Rewriter *r, OpKind op, const Value *value) {
     return number == 0 && (r->fp_fast || (signbit(number) != 0) == (op == OP_add));
 }
 
-/* ---- rules -------------------------------------------------------------------------------------
- */
+/* ---- rules ----------------------------------------------------------------------------------- */
 
 /* x + (-0), x - 0, x * 1, x / 1 and for integers x + 0. */
 Value *rule_neutral_operand(const Rewriter *r, Node *node) {

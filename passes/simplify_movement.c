@@ -42,8 +42,7 @@ Value *rule_lone_concat(const Rewriter *r, Node *node) {
     return node->noperands == 1 ? if_same_type(node) : NULL;
 }
 
-/* ---- transposes --------------------------------------------------------------------------------
- */
+/* ---- transposes ------------------------------------------------------------------------------ */
 
 static int source_axis(const Node *transpose, int axis) {
     const Attr *perm = node_attr(transpose, "perm");
@@ -73,8 +72,7 @@ Value *rule_double_transpose(const Rewriter *r, Node *node) {
     return value;
 }
 
-/* ---- reshapes ----------------------------------------------------------------------------------
- */
+/* ---- reshapes -------------------------------------------------------------------------------- */
 
 Value *rule_double_reshape(const Rewriter *r, Node *node) {
     (void)r;

@@ -9,7 +9,11 @@ ConstantMarks constant_marks(const Graph *graph, Arena *arena) {
         for (int i = 0; i < node->noperands; i++) {
             constant = constant && marks[node->operands[i]->id];
         }
-        for (int i = 0; i < node->nresults; i++) marks[node->results[i]->id] = constant;
+        for (int i = 0; i < node->nresults; i++) {
+            int64_t dims[MAX_RANK];
+            marks[node->results[i]->id] =
+                constant && type_static_dims(&node->results[i]->type, dims);
+        }
     }
     return (ConstantMarks){marks, count};
 }
@@ -35,7 +39,7 @@ void substitute(Substitution *s, const Value *from, Value *to) {
     s->map.data[from->id] = to;
 }
 
-Value *substituted(const Substitution *s, Value *value) {
+static Value *substituted(const Substitution *s, Value *value) {
     while (value->id < s->map.len && s->map.data[value->id]) value = s->map.data[value->id];
     return value;
 }

@@ -11,8 +11,9 @@
 #undef PASS
 
 /* Which values are computed at compile time: those that depend on parameters and constants only,
- * with no `dequantize` among their operators. That one is there to keep a weight small in memory,
- * so it runs with the network. Values made after the marks count as not constant. */
+ * have sizes that no symbol decides, and no `dequantize` among their operators. That one is there
+ * to keep a weight small in memory, so it runs with the network. Values made after the marks count
+ * as not constant. */
 typedef struct ConstantMarks {
     const bool *at; /* by value id */
     size_t count;
@@ -35,7 +36,6 @@ typedef struct Substitution {
 } Substitution;
 
 void substitute(Substitution *s, const Value *from, Value *to);
-Value *substituted(const Substitution *s, Value *value);
 void resolve_operands(const Substitution *s, Node *node);
 void resolve_graph(const Substitution *s, Graph *graph);
 /* The node's only result becomes value, and the node goes. */

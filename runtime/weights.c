@@ -32,6 +32,7 @@ nn_status nn_map_weights(const char *path, nn_weights **weights, nn_options *opt
     }
     options->weights = mapped->map.data + sizeof head;
     options->weights_bytes = mapped->map.size - sizeof head;
+    options->weights_hash = head.source_hash;
     *weights = mapped;
     return NN_OK;
 }

@@ -115,6 +115,12 @@ static LV choose_weights(Code *c, LV own) {
     LV other = LLVMBuildICmp(c->b, LLVMIntNE, bytes, unit_int(unit, expected), "");
     code_fail_if(c, LLVMBuildAnd(c->b, is_given, other, ""), NN_MISMATCH,
                  "options: weights_bytes is not that of this network's weights");
+    LV hash = option(c, unit->i64, offsetof(nn_options, weights_hash));
+    LV is_known = LLVMBuildICmp(c->b, LLVMIntNE, hash, unit_int(unit, 0), "");
+    LV own_hash = unit_int(unit, (int64_t)unit->options->source_hash);
+    other = LLVMBuildAnd(c->b, is_known, LLVMBuildICmp(c->b, LLVMIntNE, hash, own_hash, ""), "");
+    code_fail_if(c, LLVMBuildAnd(c->b, is_given, other, ""), NN_MISMATCH,
+                 "options: weights were written for another network, or for another processor");
     LV crooked = code_misaligned(c, given, 64);
     code_fail_if(c, LLVMBuildAnd(c->b, is_given, crooked, ""), NN_INVALID,
                  "options: weights is not aligned to 64 bytes");

@@ -58,6 +58,12 @@ static void (*const describe_arch[ARCH_COUNT])(const CpuMachine *, TargetDesc *)
 
 bool cpu_describe(const TargetOptions *options, TargetDesc *desc, Arena *arena, Diag *diag) {
     CpuMachine machine;
+    if (options->device) {
+        diag_error(diag, (Span){0},
+                   "target cpu has one device; -mcpu and -mtriple choose another, not -device=%s",
+                   options->device);
+        return false;
+    }
     if (!cpu_machine(options, &machine, arena, diag)) return false;
     *desc = (TargetDesc){
         .name = machine.text,

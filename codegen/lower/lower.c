@@ -173,7 +173,7 @@ static bool lower_result(Walk *w, const Value *outer, const Value *inner, const 
         l->immediates[outer->id] = l->immediates[inner->id];
         return true;
     }
-    if (source && (output < 0 || source == inner)) {
+    if (source) { /* an output is copied from it at the end */
         lowering_set_tensor(l, outer, lowering_tensor(l, source));
         return true;
     }
@@ -199,9 +199,8 @@ static bool lower_fused(Walk *w, const Node *node) {
         lowering_set_tensor(l, body->inputs[i], lowering_tensor(l, node->operands[i]));
         l->immediates[body->inputs[i]->id] = l->immediates[node->operands[i]->id];
     }
-    const int *uses = graph_use_counts(body, l->arena);
     for (int i = 0; i < node->nresults; i++)
-        if (!lower_result(w, node->results[i], body->outputs[i], uses)) return false;
+        if (!lower_result(w, node->results[i], body->outputs[i], w->uses)) return false;
     return true;
 }
 

@@ -206,9 +206,7 @@ static LX emit_gather(Kernel *k, const Value *value, LX const *index) {
     LX picked = lx_cast(k->b, CAST_VALUE, DT_i64, emit_element(k, indices, index + axis));
     LX size = lx_dim(k->b, x->type.dims[axis]);
     LX negative = lx_binary(k->b, LB_LT, picked, lx_int(k->b, 0));
-    /* Clamped first, so that the sum cannot wrap. */
-    LX below = lx_binary(k->b, LB_MAX, picked, lx_sub(k->b, lx_int(k->b, 0), size));
-    picked = lx_select(k->b, negative, lx_add(k->b, below, size), picked);
+    picked = lx_select(k->b, negative, lx_add(k->b, picked, size), picked);
     LX at[MAX_RANK] = {NULL};
     for (int i = 0; i < axis; i++) at[i] = index[i];
     at[axis] = clamp_index(k, picked, x->type.dims[axis]);

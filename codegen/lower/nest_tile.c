@@ -88,11 +88,13 @@ static LX lane_mask(const Nest *n) {
 static LX load_operand(const Nest *n, int operand) {
     Kernel *k = n->k;
     const Access *access = &n->c->operands[operand];
-    LX at[MAX_RANK] = {NULL}, inside = NULL;
+    /* Apart: a load of one element for all lanes, along an axis of size 1, heeds the scalars only. */
+    LX at[MAX_RANK] = {NULL}, inside = NULL, lanes_inside = NULL;
     for (int i = 0; i < access->value->type.rank; i++) {
         at[i] = affine_value(n, &access->index[i]);
-        if (access->index[i].may_leave && clipped_axis(n, &access->index[i]) < 0)
-            inside = both(k, inside, within(k, at[i], access->value->type.dims[i]));
+        if (!access->index[i].may_leave || clipped_axis(n, &access->index[i]) >= 0) continue;
+        LX *part = at[i]->type.lanes > 1 ? &lanes_inside : &inside;
+        *part = both(k, *part, within(k, at[i], access->value->type.dims[i]));
     }
     int axis = n->plan->vector_axis;
     LX lanes = varies(n, operand, axis) ? lane_mask(n) : NULL;
@@ -100,12 +102,13 @@ static LX load_operand(const Nest *n, int operand) {
     bool reduced = lanes && n->c->axes[axis].reduced;
     if (lanes && !reduced && access->padded[axis]) lanes = NULL;
     Guards before = guard_push(k, inside);
+    guard_push(k, lanes_inside);
     guard_push(k, lanes);
     LX value = emit_element(k, access->value, at);
     guard_pop(k, before);
     value = lx_cast(k->b, CAST_VALUE, n->c->dtype, value);
     /* Lanes beyond a reduced axis must not count. */
-    LX counts = both(k, inside, reduced ? lanes : NULL);
+    LX counts = both(k, both(k, inside, lanes_inside), reduced ? lanes : NULL);
     return counts ? lx_select(k->b, counts, value, identity(n)) : value;
 }
 
@@ -303,10 +306,12 @@ static void whole_axis(Nest *n, int part) {
 static void reduction_loops(Nest *n, int part) {
     if (part == n->c->nparts)
         emit_step(n);
-    else if (n->c->parts[part].axis == n->plan->vector_axis)
-        vector_reduction(n, part);
-    else
+    else if (n->c->parts[part].axis != n->plan->vector_axis)
         whole_axis(n, part);
+    else if (n->c->parts[part].kind == PART_INSIDE)
+        reduction_loops(n, part + 1); /* the loop over blocks has run through the whole axis */
+    else
+        vector_reduction(n, part);
 }
 
 /* ---- results --------------------------------------------------------------------------------- */

@@ -69,6 +69,12 @@ static LX emit_relu(Kernel *k, const Node *node, LX const *x) {
     return lx_binary(k->b, LB_MAX, x[0], zero_of(k, x[0]->type));
 }
 
+static LX emit_leaky_relu(Kernel *k, const Node *node, LX const *x) {
+    LX alpha = lx_const(k->b, ltype(x[0]->type.dtype, 1), node_float(node, "alpha"));
+    LX below = lx_binary(k->b, LB_LT, x[0], zero_of(k, x[0]->type));
+    return lx_select(k->b, below, lx_binary(k->b, LB_MUL, x[0], alpha), x[0]);
+}
+
 /* Division by 0 gives 0, and by -1 it is a negation, which wraps; the machine's division sees
  * neither. */
 static LX divide_integers(Kernel *k, LX x, LX y) {
@@ -127,12 +133,12 @@ static LX emit_dequantize(Kernel *k, const Node *node, LX const *x) {
 #define COSTLY(name) [OP_##name] = {emit_##name, true}
 
 static const PointwiseRow rows[OP_COUNT] = {
-    CHEAP(neg),   CHEAP(abs),        CHEAP(relu),      COSTLY(sigmoid), COSTLY(tanh), COSTLY(exp),
-    COSTLY(log),  COSTLY(sqrt),      COSTLY(erf),      CHEAP(floor),    CHEAP(ceil),  CHEAP(round),
-    CHEAP(not),   CHEAP(cast),       COSTLY(quantize), CHEAP(add),      CHEAP(sub),   CHEAP(mul),
-    COSTLY(div),  COSTLY(pow),       CHEAP(minimum),   CHEAP(maximum),  CHEAP(eq),    CHEAP(ne),
-    CHEAP(lt),    CHEAP(le),         CHEAP(gt),        CHEAP(ge),       CHEAP(and),   CHEAP(or),
-    CHEAP(where), CHEAP(dequantize),
+    CHEAP(neg),   CHEAP(abs),   CHEAP(relu),       CHEAP(leaky_relu), COSTLY(sigmoid), COSTLY(tanh),
+    COSTLY(exp),  COSTLY(log),  COSTLY(sqrt),      COSTLY(erf),       CHEAP(floor),    CHEAP(ceil),
+    CHEAP(round), CHEAP(not),   CHEAP(cast),       COSTLY(quantize),  CHEAP(add),      CHEAP(sub),
+    CHEAP(mul),   COSTLY(div),  COSTLY(pow),       CHEAP(minimum),    CHEAP(maximum),  CHEAP(eq),
+    CHEAP(ne),    CHEAP(lt),    CHEAP(le),         CHEAP(gt),         CHEAP(ge),       CHEAP(and),
+    CHEAP(or),    CHEAP(where), CHEAP(dequantize),
 };
 
 bool pointwise_known(OpKind op) {

@@ -16,10 +16,10 @@
 #include <time.h>
 
 #define JOIN_(a, b) a##b
-#define JOIN(a, b) JOIN_(a, b)
-#define NET(name) JOIN(NETWORK, _##name)
-#define TEXT_(a) #a
-#define TEXT(a) TEXT_(a)
+#define JOIN(a, b)  JOIN_(a, b)
+#define NET(name)   JOIN(NETWORK, _##name)
+#define TEXT_(a)    #a
+#define TEXT(a)     TEXT_(a)
 
 #ifndef RUNS
 #define RUNS 200 /* of which the median is taken */
@@ -31,7 +31,8 @@ enum { PIXELS = 64, DIGITS = 10 };
 static void *read_npy(const char *path, size_t record, size_t *count) {
     unsigned char head[10];
     FILE *file = fopen(path, "rb");
-    if (!file || fread(head, 1, sizeof head, file) != sizeof head || memcmp(head, "\x93NUMPY\x01", 7) != 0) {
+    if (!file || fread(head, 1, sizeof head, file) != sizeof head ||
+        memcmp(head, "\x93NUMPY\x01", 7) != 0) {
         fprintf(stderr, "score: %s is no .npy file of version 1.0\n", path);
         exit(1);
     }
@@ -81,11 +82,14 @@ static void heap_release(void *allocator, void *memory, size_t bytes) {
 
 nn_status nn_default_options(size_t threads, nn_options *options) {
     (void)threads;
-    *options = (nn_options){.struct_bytes = sizeof *options, .allocate = heap_allocate, .release = heap_release};
+    *options = (nn_options){
+        .struct_bytes = sizeof *options, .allocate = heap_allocate, .release = heap_release};
     return NN_OK;
 }
 
-void nn_release_options(nn_options *options) { (void)options; }
+void nn_release_options(nn_options *options) {
+    (void)options;
+}
 #endif
 
 /* Median seconds of a run on the first n images. */
@@ -109,7 +113,8 @@ static int best(const float *probs) {
     return digit;
 }
 
-static void print_row(const char *target, const float *probs, const float *reference, const unsigned char *labels, size_t n) {
+static void print_row(const char *target, const float *probs, const float *reference,
+                      const unsigned char *labels, size_t n) {
     size_t right = 0, same = 0;
     double difference = 0, size = 0;
     for (size_t i = 0; i < n; i++) {
@@ -120,8 +125,9 @@ static void print_row(const char *target, const float *probs, const float *refer
         difference += pow((double)probs[i] - (double)reference[i], 2);
         size += pow((double)reference[i], 2);
     }
-    printf("%-8s %-14s %7.2f %% %12.2f %% %12.1e", TEXT(NETWORK), target, 100.0 * (double)right / (double)n,
-           100.0 * (double)same / (double)n, sqrt(difference / size));
+    printf("%-8s %-14s %7.2f %% %12.2f %% %12.1e", TEXT(NETWORK), target,
+           100.0 * (double)right / (double)n, 100.0 * (double)same / (double)n,
+           sqrt(difference / size));
 }
 
 int main(int argc, char **argv) {
@@ -130,11 +136,14 @@ int main(int argc, char **argv) {
         fprintf(stderr, "usage: score IMAGES.npy LABELS.npy REFERENCE.npy THREADS|reference\n");
         return 2;
     }
-    unsigned char *images = read_npy(argv[1], PIXELS, &n), *labels = read_npy(argv[2], 1, &labelled);
+    unsigned char *images = read_npy(argv[1], PIXELS, &n),
+                  *labels = read_npy(argv[2], 1, &labelled);
     float *reference = read_npy(argv[3], DIGITS * sizeof(float), &referenced);
     float *probs = calloc(n * DIGITS, sizeof *probs);
     if (!probs || labelled != n || referenced != n) {
-        fprintf(stderr, "score: %zu images, %zu labels and %zu reference results do not go together\n", n, labelled, referenced);
+        fprintf(stderr,
+                "score: %zu images, %zu labels and %zu reference results do not go together\n", n,
+                labelled, referenced);
         return 1;
     }
     if (strcmp(argv[4], "reference") == 0) {
@@ -156,7 +165,8 @@ int main(int argc, char **argv) {
         snprintf(target, sizeof target, "cpu, %zu thread%s", threads, threads == 1 ? "" : "s");
 #endif
         print_row(target, probs, reference, labels, n);
-        printf(" %10.2f us %12.3f ms %8.1f kB\n", 1e6 * one, 1e3 * all, 1e-3 * (double)OBJECT_BYTES);
+        printf(" %10.2f us %12.3f ms %8.1f kB\n", 1e6 * one, 1e3 * all,
+               1e-3 * (double)OBJECT_BYTES);
         NET(destroy)(context);
         nn_release_options(&options);
     }

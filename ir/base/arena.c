@@ -35,8 +35,8 @@ Arena *arena_create(void) {
 
 void arena_destroy(Arena *arena) {
     if (!arena) return;
-    /* The records lie in the arena, and a release may look at other memory of it: chunks go last.
-     */
+    /* The records lie in the arena, and a release may look at other memory of it:
+     * chunks go last. */
     for (Release *r = arena->releases; r; r = r->next) r->release(r->object);
     for (Chunk *chunk = arena->chunks, *next; chunk; chunk = next) {
         next = chunk->next;

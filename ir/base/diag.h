@@ -5,8 +5,9 @@
  *         |                   ^
  *   note: ...
  *
- * A Span names a place in one source; a source is a file or any text with a name. Errors are counted; the driver
- * stops between stages when any was counted. After DIAG_MAX_ERRORS errors diag_full() tells stages to give up. */
+ * A Span names a place in one source; a source is a file or any text with a name. Errors are
+ * counted; the driver stops between stages when any was counted. After DIAG_MAX_ERRORS errors
+ * diag_full() tells stages to give up. */
 #ifndef NNC_IR_BASE_DIAG_H
 #define NNC_IR_BASE_DIAG_H
 
@@ -16,8 +17,8 @@ enum { DIAG_MAX_ERRORS = 20 };
 
 typedef struct Source Source; /* owned by the Diag's arena */
 
-/* Half-open range of bytes within one source; source null: no place is known. Lines and columns count from 1,
- * columns in bytes. */
+/* Half-open range of bytes within one source; source null: no place is known. Lines and columns
+ * count from 1, columns in bytes. */
 typedef struct Span {
     const Source *source;
     uint32_t begin, end;
@@ -42,7 +43,8 @@ void diag_warning(Diag *diag, Span span, const char *format, ...) PRINTF_LIKE(3,
 /* A note belongs to the message before it; dropped if that one was dropped. */
 void diag_note(Diag *diag, Span span, const char *format, ...) PRINTF_LIKE(3, 4);
 
-/* While the context function is set, it is called after each error to add notes (the chain of block calls). */
+/* While the context function is set, it is called after each error to add notes (the chain
+ * of block calls). */
 void diag_set_context(Diag *diag, void (*add_notes)(Diag *, void *), void *data);
 
 int diag_error_count(const Diag *diag);

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The last two components of a path: enough to find the file, the same wherever the tree was built.
- */
+/* The last two components of a path: enough to find the file, the same wherever the
+ * tree was built. */
 static const char *path_tail(const char *path) {
     const char *tail = path;
     int slashes = 0;

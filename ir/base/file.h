@@ -1,19 +1,24 @@
-/* Files: reading whole, mapping, and writing so that a reader sees the old file or the new one, never half of one. */
+/* Files: reading whole, mapping, and writing so that a reader sees the old file or the new one,
+ * never half of one. */
 #ifndef NNC_IR_BASE_FILE_H
 #define NNC_IR_BASE_FILE_H
 
 #include "ir/base/diag.h"
 
-/* Read-only bytes of a file, unmapped when the arena goes. Text that ends in no newline is as it is. */
+/* Read-only bytes of a file, unmapped when the arena goes. Text that ends in no newline is
+ * as it is. */
 typedef struct FileBytes {
     const uint8_t *data; /* never null on success */
     size_t size;
 } FileBytes;
 
-/* Maps a regular file. On failure says why through diag (place: where the user named it) and returns false. */
+/* Maps a regular file. On failure says why through diag (place: where the user named it)
+ * and returns false. */
 bool file_map(Arena *arena, const char *path, FileBytes *bytes, Diag *diag, Span place);
-/* Reads a file or pipe of at most limit bytes into the arena; a terminating zero follows the data. */
-bool file_read(Arena *arena, const char *path, size_t limit, FileBytes *bytes, Diag *diag, Span place);
+/* Reads a file or pipe of at most limit bytes into the arena; a terminating zero
+ * follows the data. */
+bool file_read(Arena *arena, const char *path, size_t limit, FileBytes *bytes, Diag *diag,
+               Span place);
 bool file_exists(const char *path);
 
 /* One output of a set that appears together. mode: permission bits as for open(2). */
@@ -24,9 +29,9 @@ typedef struct OutputFile {
     int mode;
 } OutputFile;
 
-/* Writes every file beside its destination, syncs, then renames all; on any failure nothing is replaced and the
- * temporary files are gone. A path of "-" is standard output; a destination that is a device or pipe is written
- * in place. */
+/* Writes every file beside its destination, syncs, then renames all; on any failure nothing is
+ * replaced and the temporary files are gone. A path of "-" is standard output; a destination that
+ * is a device or pipe is written in place. */
 bool files_write(const OutputFile *files, size_t count, Diag *diag);
 
 /* path with the last extension of its last component replaced ("a/net.nn", ".o" -> "a/net.o"). */

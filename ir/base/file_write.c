@@ -137,11 +137,24 @@ static void undo(Pending *p) {
     if (p->backup) unlink(p->backup);
 }
 
+/* Whether an earlier file of the set goes to the same place, of which one would be lost. */
+static bool is_taken(const Pending *pending, size_t i) {
+    for (size_t k = 0; k < i && !pending[i].in_place; k++)
+        if (!pending[k].in_place && strcmp(pending[k].destination, pending[i].destination) == 0)
+            return true;
+    return false;
+}
+
 /* One step of all files, in order; stops at the first that fails and says so. */
 static bool write_pending(Arena *arena, Pending *pending, size_t count, Diag *diag) {
     int error = 0;
     for (size_t i = 0; i < count; i++) {
         error = find_destination(arena, &pending[i]);
+        if (!error && is_taken(pending, i)) {
+            diag_error(diag, (Span){0}, "cannot write '%s': two outputs go there",
+                       pending[i].file->path);
+            return false;
+        }
         if (!error && !pending[i].in_place) error = write_temporary(arena, &pending[i]);
         if (error) return cannot_write(diag, pending[i].file, error);
     }

@@ -35,8 +35,8 @@ typedef struct Entry {
     uint64_t hash;
 } Entry;
 
-/* Open addressing with linear probing; capacity is a power of two and at most half of it is used.
- */
+/* Open addressing with linear probing; capacity is a power of two and at most half of
+ * it is used. */
 struct Interner {
     Arena *arena;
     Entry *entries;

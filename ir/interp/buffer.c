@@ -58,8 +58,8 @@ void store_i64(Tensor *tensor, int64_t at, int64_t n, const int64_t *values) {
     }
 }
 
-/* Cell is a union of two 64-bit types, so an array of cells of one domain is an array of that type.
- */
+/* Cell is a union of two 64-bit types, so an array of cells of one domain is an array
+ * of that type. */
 _Static_assert(sizeof(Cell) == sizeof(double) && sizeof(Cell) == sizeof(int64_t), "size of a cell");
 
 void load_cells(const Tensor *tensor, int64_t at, int64_t stride, int64_t n, Cell *out) {
@@ -106,7 +106,7 @@ AxisView axis_view(const Tensor *tensor, int64_t axis) {
     return view;
 }
 
-/* ---- walking -------------------------------------------------------------------------------- */
+/* ---- walking --------------------------------------------------------------------------------- */
 
 /* Whether, for every array, stepping through axis i after axis i - 1 is one longer step through i -
  * 1's elements. */

@@ -44,8 +44,7 @@ static Cell *load_all(const Eval *e, const Tensor *tensor, int64_t from, int64_t
     return cells;
 }
 
-/* ---- matmul
- * ---------------------------------------------------------------------------------------- */
+/* ---- matmul ---------------------------------------------------------------------------------- */
 
 enum { TILE = 256 };
 
@@ -96,8 +95,7 @@ bool eval_matmul(const Eval *e) {
     return true;
 }
 
-/* ---- dense
- * ----------------------------------------------------------------------------------------- */
+/* ---- dense ----------------------------------------------------------------------------------- */
 
 /* y[r, o] = sum over i of x[r, i] * w[o, i] (oi) or w[i, o] (io), plus bias[o]. One row of the
  * weight is loaded at a time, so that large weights need no second copy. */
@@ -128,8 +126,7 @@ bool eval_dense(const Eval *e) {
     return true;
 }
 
-/* ---- conv2d
- * ---------------------------------------------------------------------------------------- */
+/* ---- conv2d ---------------------------------------------------------------------------------- */
 
 typedef struct Conv {
     int64_t in_channels, h, w;          /* one image */

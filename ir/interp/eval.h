@@ -39,7 +39,7 @@ Evaluator eval_global_pool, eval_batch_norm; /* global_avg_pool and global_max_p
 bool interp_check_inputs(const Graph *graph, const Tensor *inputs, const int64_t *symbols,
                          Diag *diag);
 
-/* ---- buffers ------------------------------------------------------------------------------- */
+/* ---- buffers --------------------------------------------------------------------------------- */
 
 /* n elements at, at + stride, ... of a tensor as doubles (floats; integers exactly up to 2^53) or
  * integers. */
@@ -89,8 +89,7 @@ enum { WALK_MAX = 4 };
  * are contiguous are merged, so runs are long.
  *
  *     Walk w = walk_begin(rank, dims, n, strides, offsets);
- *     while (walk_next(&w)) ... w.length elements of array k at w.at[k], w.at[k] + w.step[k], ...
- */
+ *     while (walk_next(&w)) ... w.length elements of array k at w.at[k], w.at[k] + w.step[k] ... */
 typedef struct Walk {
     int rank, narrays;
     int64_t dims[MAX_RANK];
@@ -107,8 +106,8 @@ Walk walk_begin(int rank, const int64_t *dims, int narrays, const int64_t (*stri
 bool walk_next(Walk *w);
 
 void row_major_strides(int rank, const int64_t *dims, int64_t strides[MAX_RANK]);
-/* Strides by which a tensor is read under a shape that it is broadcast to: 0 along repeated axes.
- */
+/* Strides by which a tensor is read under a shape that it is broadcast to: 0
+ * along repeated axes. */
 void broadcast_strides(const Tensor *tensor, int rank, const int64_t *dims,
                        int64_t strides[MAX_RANK]);
 /* Copies the elements of source that the strides and offset pick, one per index of dims, to

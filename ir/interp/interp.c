@@ -43,7 +43,7 @@ bool eval_error(const Eval *e, const char *format, ...) {
     return false;
 }
 
-/* ---- tensors of a run ----------------------------------------------------------------------- */
+/* ---- tensors of a run ------------------------------------------------------------------------ */
 
 static Slot *slot_of(Run *run, const Value *value) {
     size_t page = value->id / PAGE_SLOTS;
@@ -97,8 +97,7 @@ static bool slot_allocate(Run *run, const Value *value) {
     return true;
 }
 
-/* ---- nodes ------------------------------------------------------------------------------------
- */
+/* ---- nodes ----------------------------------------------------------------------------------- */
 
 static bool run_graph(Run *run, const Graph *graph);
 
@@ -191,8 +190,8 @@ static void count_uses(Run *run, const Graph *graph) {
     for (int i = 0; i < graph->noutputs; i++) slot_of(run, graph->outputs[i])->uses++;
 }
 
-/* The graph's inputs are in their slots; leaves the outputs in theirs, each with one use an output.
- */
+/* The graph's inputs are in their slots; leaves the outputs in theirs, each with one
+ * use an output. */
 static bool run_graph(Run *run, const Graph *graph) {
     count_uses(run, graph);
     graph_each(graph, node) {
@@ -201,8 +200,7 @@ static bool run_graph(Run *run, const Graph *graph) {
     return true;
 }
 
-/* ---- runs -------------------------------------------------------------------------------------
- */
+/* ---- runs ------------------------------------------------------------------------------------ */
 
 static Run run_begin(const Module *module, const int64_t *symbols, const InterpOptions *options,
                      Diag *diag) {

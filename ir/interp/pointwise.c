@@ -15,7 +15,8 @@ typedef struct PointwiseRow {
     IntFunction *on_ints;
 } PointwiseRow;
 
-/* x[0], x[1], x[2] are the operands' elements. */
+/* x[0], x[1], x[2] are the operands' elements; after them come the operator's attributes, in the
+ * table's order. */
 #define FLOAT(name, expression)                                                                    \
     static double name##_float(const double *x) {                                                  \
         return (expression);                                                                       \
@@ -31,6 +32,7 @@ FLOAT(abs, fabs(x[0]))
 INT(abs, x[0] < 0 ? wrap_sub(0, x[0]) : x[0])
 FLOAT(relu, nan_max(x[0], 0))
 INT(relu, x[0] > 0 ? x[0] : 0)
+FLOAT(leaky_relu, x[0] < 0 ? x[1] * x[0] : x[0])
 FLOAT(sigmoid, 1 / (1 + exp(-x[0])))
 FLOAT(tanh, tanh(x[0]))
 FLOAT(exp, exp(x[0]))
@@ -77,27 +79,27 @@ INT(where, x[0] != 0 ? x[1] : x[2])
 #define ON_BOTH(name)   [OP_##name] = {name##_float, name##_int}
 
 static const PointwiseRow rows[OP_COUNT] = {
-    ON_BOTH(neg),    ON_BOTH(abs),     ON_BOTH(relu),   ON_FLOATS(sigmoid), ON_FLOATS(tanh),
-    ON_FLOATS(exp),  ON_FLOATS(log),   ON_FLOATS(sqrt), ON_FLOATS(erf),     ON_FLOATS(floor),
-    ON_FLOATS(ceil), ON_FLOATS(round), ON_INTS(not),    ON_BOTH(add),       ON_BOTH(sub),
-    ON_BOTH(mul),    ON_BOTH(div),     ON_FLOATS(pow),  ON_BOTH(minimum),   ON_BOTH(maximum),
-    ON_BOTH(eq),     ON_BOTH(ne),      ON_BOTH(lt),     ON_BOTH(le),        ON_BOTH(gt),
-    ON_BOTH(ge),     ON_INTS(and),     ON_INTS(or),     ON_BOTH(where),
+    ON_BOTH(neg),     ON_BOTH(abs),    ON_BOTH(relu),    ON_FLOATS(leaky_relu), ON_FLOATS(sigmoid),
+    ON_FLOATS(tanh),  ON_FLOATS(exp),  ON_FLOATS(log),   ON_FLOATS(sqrt),       ON_FLOATS(erf),
+    ON_FLOATS(floor), ON_FLOATS(ceil), ON_FLOATS(round), ON_INTS(not),          ON_BOTH(add),
+    ON_BOTH(sub),     ON_BOTH(mul),    ON_BOTH(div),     ON_FLOATS(pow),        ON_BOTH(minimum),
+    ON_BOTH(maximum), ON_BOTH(eq),     ON_BOTH(ne),      ON_BOTH(lt),           ON_BOTH(le),
+    ON_BOTH(gt),      ON_BOTH(ge),     ON_INTS(and),     ON_INTS(or),           ON_BOTH(where),
 };
 
 bool pointwise_has(OpKind op) {
     return rows[op].on_floats || rows[op].on_ints;
 }
 
-/* ---- applying a row ----------------------------------------------------------------------------
- */
+/* ---- applying a row -------------------------------------------------------------------------- */
 
 enum { BLOCK = 512, MAX_ARITY = 3 };
 
 static void run_floats(const Eval *e, FloatFunction *f, const Walk *w, int64_t begin, int64_t n,
                        int64_t to) {
-    double in[MAX_ARITY][BLOCK], out[BLOCK], x[MAX_ARITY];
+    double in[MAX_ARITY][BLOCK], out[BLOCK], x[MAX_ARITY + MAX_ATTRS];
     int arity = e->node->noperands;
+    for (int k = 0; k < e->node->nattrs; k++) x[arity + k] = e->node->attrs[k].f;
     for (int k = 0; k < arity; k++)
         load_f64(&e->operands[k], w->at[k] + begin * w->step[k], w->step[k], n, in[k]);
     for (int64_t i = 0; i < n; i++) {
@@ -144,11 +146,10 @@ bool eval_pointwise(const Eval *e) {
     return true;
 }
 
-/* ---- conversions: the element types are part of the meaning
- * -------------------------------------- */
+/* ---- conversions: the element types are part of the meaning ---------------------------------- */
 
-/* Float to integer truncates, then saturates as stores do; NaN gives 0. Integer to integer wraps.
- */
+/* Float to integer truncates, then saturates as stores do; NaN gives 0. Integer
+ * to integer wraps. */
 bool eval_cast(const Eval *e) {
     const Tensor *x = &e->operands[0];
     Tensor *y = &e->results[0];

@@ -3,8 +3,7 @@
 
 #include "ir/interp/eval.h"
 
-/* ---- reduce_*: one row each --------------------------------------------------------------------
- */
+/* ---- reduce_*: one row each ------------------------------------------------------------------ */
 
 typedef struct Reducer {
     double first_float; /* the value over nothing */
@@ -12,8 +11,7 @@ typedef struct Reducer {
     int64_t (*int_step)(int64_t total, int64_t x);
     int64_t first_int;
     bool is_mean;
-    bool from_least,
-        from_greatest; /* over nothing, an integer is the least or greatest of its type */
+    bool from_least, from_greatest; /* over nothing, an integer is that one of its type */
 } Reducer;
 
 static double sum_floats(double total, double x) {
@@ -112,8 +110,7 @@ bool eval_global_pool(const Eval *e) {
     return reduce_axes(e, reduced);
 }
 
-/* ---- argmax
- * -------------------------------------------------------------------------------------- */
+/* ---- argmax ---------------------------------------------------------------------------------- */
 
 /* Whether x comes before best as the largest: strictly larger, or the first NaN. */
 static bool beats(bool floats, Cell x, Cell best) {
@@ -143,8 +140,7 @@ bool eval_argmax(const Eval *e) {
     return true;
 }
 
-/* ---- softmax
- * ------------------------------------------------------------------------------------- */
+/* ---- softmax --------------------------------------------------------------------------------- */
 
 /* One column of n elements in f64. The maximum is NaN if any element is, and then so is the whole
  * column. */

@@ -1,14 +1,13 @@
 /* Sums of coefficients times atoms. */
 #include "ir/loop/affine.h"
 
-/* ---- coefficients ------------------------------------------------------------------------------
- */
+/* ---- coefficients ---------------------------------------------------------------------------- */
 
 Dim coef_dim(DimContext *dims, Coef c) {
     return c.d ? c.d : dim_int(dims, c.n);
 }
 
-Coef coef_of_dim(Dim d) {
+static Coef coef_of_dim(Dim d) {
     int64_t n;
     return dim_is_int(d, &n) ? coef_int(n) : (Coef){0, d};
 }

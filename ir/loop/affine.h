@@ -49,10 +49,8 @@ bool coef_mul(DimContext *dims, Coef a, Coef b, Coef *result);
 /* The exact quotient, false if there is none. */
 bool coef_divide(DimContext *dims, Coef a, Coef b, Coef *result);
 Dim coef_dim(DimContext *dims, Coef c);
-Coef coef_of_dim(Dim d);
 
-/* ---- inside the loop IR -----------------------------------------------------------------------
- */
+/* ---- inside the loop IR ---------------------------------------------------------------------- */
 
 LExpr *lx_new(LBuilder *b, LExprKind kind, LType type, int nargs, LX const *args);
 LX lx_new_binary(LBuilder *b, LBinary op, LType type, LX x,
@@ -60,8 +58,8 @@ LX lx_new_binary(LBuilder *b, LBinary op, LType type, LX x,
 LX lx_new_ramp(LBuilder *b, LX base, LX stride, int lanes);
 /* A total order that depends on structure only; 0: equal. */
 int lx_compare(LX x, LX y);
-/* Whether arithmetic on x cannot wrap: made of loop variables and dimensions, or of known bounds.
- */
+/* Whether arithmetic on x cannot wrap: made of loop variables and dimensions, or
+ * of known bounds. */
 bool lx_is_index(LX x);
 /* i64 operators; operands have the same lanes. Null: nothing is known to be simpler. */
 LX simplify_index(LBuilder *b, LBinary op, LX x, LX y);

@@ -183,8 +183,8 @@ static void set_access(LStmt *s, const LBuffer *buffer, LX const *index) {
     for (int i = 0; i < buffer->rank; i++) s->index[i] = index[i];
 }
 
-/* Value and mask take the lanes of the indices; indices that are equal in all lanes become scalars.
- */
+/* Value and mask take the lanes of the indices; indices that are equal in all lanes become
+ * scalars. */
 void lb_store(LBuilder *b, const LBuffer *buffer, LX const *index, LX value, LX mask) {
     if (mask && mask->kind == LX_INT && mask->i == 1) mask = 0;
     require(value->type.dtype == buffer->elem.dtype);
@@ -294,4 +294,8 @@ void lb_else(LBuilder *b, LStmt *branch) {
 void lb_end(LBuilder *b, LStmt *statement) {
     require(b->block == &statement->body || b->block == &statement->otherwise);
     b->block = statement->parent;
+    /* A loop that never runs only makes the text longer. */
+    int64_t extent;
+    if (statement->kind == LS_FOR && lx_is_int(statement->extent, &extent) && extent <= 0)
+        b->block->stmts.len--;
 }

@@ -14,8 +14,7 @@
 
 enum { EVAL_LOOPS = 24 }; /* independent loops in one another */
 
-/* ---- code ---------------------------------------------------------------------------------------
- */
+/* ---- code ------------------------------------------------------------------------------------ */
 
 typedef enum EvalOp {
     EV_MOVE,
@@ -132,8 +131,7 @@ typedef struct EvalCode {
 EvalCode *leval_compile(const LKernel *kernel, const int64_t *symbols, DimContext *dims,
                         Arena *arena, Diag *diag);
 
-/* ---- memory -------------------------------------------------------------------------------------
- */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 /* Storage of a buffer. Bookkeeping arrays have one entry per scalar and are null where it cannot
  * matter. */
@@ -214,8 +212,7 @@ bool leval_wait(EvalMachine *m, EvalThread *t);
 bool leval_fifo_read(EvalMachine *m, EvalThread *t, const EvalInsn *in);
 bool leval_fifo_write(EvalMachine *m, EvalThread *t, const EvalInsn *in);
 
-/* ---- running ------------------------------------------------------------------------------------
- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 /* Vector operators that are not worth their own case; false: an arithmetic fault. */
 bool leval_lanes(Scalar *frame, const EvalInsn *in);

@@ -20,8 +20,8 @@ typedef struct Compiler {
     bool in_items, is_index;
 } Compiler;
 
-/* Constants follow the other registers; until their number is known, constant k is register -1 - k.
- */
+/* Constants follow the other registers; until their number is known, constant k is
+ * register -1 - k. */
 static int32_t constant_base(const Compiler *c) {
     return -1 - (int32_t)c->out->constants.len;
 }

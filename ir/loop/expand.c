@@ -22,8 +22,8 @@ void expand_rename(Expand *e, const LBuffer *from, const LBuffer *to, bool widen
 
 /* ---- expressions ----------------------------------------------------------------------------- */
 
-/* What would be a fault must not happen in lanes that are off: their divisor is 1, their shift 0.
- */
+/* What would be a fault must not happen in lanes that are off: their divisor is 1,
+ * their shift 0. */
 static void guard_operand(Expand *e, LX x, LX *args) {
     LBinary op = x->binary;
     bool divides = op == LB_DIV || op == LB_FLOORDIV || op == LB_MOD;

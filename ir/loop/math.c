@@ -51,8 +51,8 @@ LX math_abs_with_sign(const Math *m, LX magnitude, LX sign) {
     return lx_bitcast(m->b, m->type.dtype, lx_binary(m->b, LB_OR, value, s));
 }
 
-/* log(2) in two parts; the first has so few bits that its product with an exponent is exact, on machines
- * without fma too. */
+/* log(2) in two parts; the first has so few bits that its product with an exponent is exact, on
+ * machines without fma too. */
 static LX ln2_high(const Math *m) {
     return math_const(m, 0.693359375, 6.93147180369123816490e-01);
 }
@@ -102,8 +102,8 @@ LX math_exp(const Math *m, LX hi, LX lo) {
     r = name(m, "r", lo ? lx_add(b, r, lo) : r);
     LX p = lx_fma(b, lx_mul(b, r, r), math_poly(m, r, &exp_poly), r);
     p = name(m, "p", lx_add(b, p, both(m, 1)));
-    /* In two steps, so that neither factor leaves the range and a denormal result is rounded once.
-     */
+    /* In two steps, so that neither factor leaves the range and a denormal result
+     * is rounded once. */
     k = name(m, "e", k);
     LX half = name(m, "h", lx_binary(b, LB_SHR, k, bits_const(m, 1, 1)));
     LX rest = lx_sub(b, k, half);

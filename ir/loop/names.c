@@ -88,8 +88,8 @@ struct NameScope {
     Entry *entries; /* open addressing; capacity a power of 2 */
     size_t cap, len;
     VEC(Visible) stack;
-    /* Names by variable id: position in `stack` + 1, valid if that entry is still the variable's.
-     */
+    /* Names by variable id: position in `stack` + 1, valid if that entry is
+     * still the variable's. */
     uint32_t *by_id;
     size_t ids;
 };

@@ -1,6 +1,6 @@
 /* Inside the parser of the loop IR's text (grammar: print.c). It makes the nodes that the text
- * says, unsimplified; the verifier judges types afterwards, so everything here must bear nonsense.
- */
+ * says, unsimplified; the verifier judges types afterwards, so everything here must bear
+ * nonsense. */
 #ifndef NNC_IR_LOOP_PARSE_H
 #define NNC_IR_LOOP_PARSE_H
 

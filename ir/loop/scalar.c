@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-float scalar_round(DType type, float value) {
+static float scalar_round(DType type, float value) {
     switch (type) {
     case DT_f16: return f16_to_f32(f32_to_f16(value));
     case DT_bf16: return bf16_to_f32(f32_to_bf16(value));
@@ -62,8 +62,8 @@ Scalar scalar_unary(LUnary op, DType type, Scalar x) {
     if (op == LU_IS_NAN)
         return (Scalar){.i = dtype_is_float(type) && isnan(scalar_to_double(type, x))};
     if (type == DT_f64) return (Scalar){.d = unary_f64(op, x.d)};
-    /* The square root of an f32 rounded in f64 first is still correctly rounded (53 >= 2*24 + 2).
-     */
+    /* The square root of an f32 rounded in f64 first is still correctly rounded
+     * (53 >= 2*24 + 2). */
     if (dtype_is_float(type))
         return (Scalar){.f = scalar_round(type, (float)unary_f64(op, (double)x.f))};
     switch (op) {

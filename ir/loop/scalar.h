@@ -17,12 +17,11 @@ typedef union Scalar {
 Scalar scalar_from_double(DType type, double value);
 double scalar_to_double(DType type, Scalar value);
 int64_t scalar_wrap(DType type, int64_t value); /* to an integer type, modulo its width */
-float scalar_round(DType type, float value);    /* to f16, bf16; f32 unchanged */
 
 Scalar scalar_unary(LUnary op, DType type, Scalar x);
 /* False where the operation is an arithmetic fault: division by zero, a divisor of floordiv or mod
- * that is not positive, a shift by less than 0 or by the width or more. Comparisons yield a bool.
- */
+ * that is not positive, a shift by less than 0 or by the width or more. Comparisons yield a
+ * bool. */
 bool scalar_binary(LBinary op, DType type, Scalar x, Scalar y, Scalar *result);
 Scalar scalar_fma(DType type, Scalar x, Scalar y, Scalar z);
 Scalar scalar_cast(LCast mode, DType from, DType to, Scalar x);

@@ -54,6 +54,7 @@ typedef struct nn_options {
     /* The weight section at another address, 64-byte aligned; null: that of the object. */
     const void *weights;
     size_t weights_bytes;
+    uint64_t weights_hash; /* source_hash of the network they were written for; 0: not checked */
     /* NN_CPU_* bits of this machine, or 0: not checked. */
     uint64_t cpu_features;
     void *device; /* opencl: a nn_device that says which; null: the first GPU, else the first device */
@@ -163,7 +164,7 @@ typedef struct nn_device {
  * empty. */
 nn_status nn_opencl_devices(nn_device *devices, size_t capacity, size_t *count, const char **reason);
 
-/* Maps a weight file written with -weights-out=external; set options->weights and weights_bytes from it. */
+/* Maps a weight file written with -weights-out=external; sets weights, weights_bytes and weights_hash. */
 typedef struct nn_weights nn_weights;
 nn_status nn_map_weights(const char *path, nn_weights **weights, nn_options *options);
 void nn_unmap_weights(nn_weights *weights);

@@ -65,20 +65,25 @@ static Guarded guarded(size_t bytes, size_t alignment, int at_end) {
     size_t page = (size_t)sysconf(_SC_PAGESIZE), inner = (bytes + page - 1) / page * page;
     Guarded g = {.pages_bytes = inner + 2 * page, .bytes = bytes};
     g.base = mmap(NULL, g.pages_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (g.base == MAP_FAILED || (inner && mprotect(g.base + page, inner, PROT_READ | PROT_WRITE) != 0)) abort();
+    if (g.base == MAP_FAILED ||
+        (inner && mprotect(g.base + page, inner, PROT_READ | PROT_WRITE) != 0))
+        abort();
     memset(g.base + page, 0xff, inner);
     g.memory = g.base + page + (at_end ? (inner - bytes) / alignment * alignment : 0);
     return g;
 }
 
-static void unguard(Guarded *g) { munmap(g->base, g->pages_bytes); }
+static void unguard(Guarded *g) {
+    munmap(g->base, g->pages_bytes);
+}
 
 /* ---- tests ------------------------------------------------------------------------------------------ */
 
 enum { PIXELS = 64, DIGITS = 10 };
 
 static void fill(unsigned char *image, size_t n, unsigned seed) {
-    for (size_t i = 0; i < n * PIXELS; i++) image[i] = (unsigned char)((i * 7 + seed * 13 + i / 5) % 17);
+    for (size_t i = 0; i < n * PIXELS; i++)
+        image[i] = (unsigned char)((i * 7 + seed * 13 + i / 5) % 17);
 }
 
 /* One run with everything between guard pages; the results go to probs. */
@@ -87,7 +92,8 @@ static void run_guarded(int64_t n, int64_t limit, int at_end, float *probs) {
     nn_options options = {.struct_bytes = sizeof options, .limits = &limits};
     size_t bytes = mlp_context_bytes(&limits);
     Guarded context_memory = guarded(bytes, 64, at_end);
-    Guarded image = guarded((size_t)n * PIXELS, 1, at_end), out = guarded((size_t)n * DIGITS * sizeof(float), 4, at_end);
+    Guarded image = guarded((size_t)n * PIXELS, 1, at_end),
+            out = guarded((size_t)n * DIGITS * sizeof(float), 4, at_end);
     nn_context *context = NULL;
     fill(image.memory, (size_t)n, 1);
     CHECK(mlp_init(context_memory.memory, bytes, &options, &context) == NN_OK);
@@ -141,13 +147,19 @@ static void test_arguments(void) {
     CHECK(mlp_init(memory, bytes, &options, &context) == NN_INVALID);
     options.struct_bytes = sizeof options;
     options.cpu_features = NN_CPU_KNOWN;
-    if (mlp_info()->cpu_features) CHECK(mlp_init(memory, bytes, &options, &context) == NN_UNSUPPORTED);
+    if (mlp_info()->cpu_features)
+        CHECK(mlp_init(memory, bytes, &options, &context) == NN_UNSUPPORTED);
     options.cpu_features = 0;
     options.weights = image;
     options.weights_bytes = 5;
     CHECK(mlp_init(memory, bytes, &options, &context) != NN_OK);
+    options.weights = memory; /* not read before the checks are done */
+    options.weights_bytes = mlp_info()->weights_bytes;
+    options.weights_hash = mlp_info()->source_hash + 1;
+    CHECK(mlp_init(memory, bytes, &options, &context) == NN_MISMATCH);
     options.weights = NULL;
     options.weights_bytes = 0;
+    options.weights_hash = 0;
     CHECK(mlp_create(&options, &context) == NN_NO_MEMORY);
     CHECK(mlp_init(memory, bytes, &options, &context) == NN_OK);
 
@@ -199,9 +211,11 @@ static void test_info(void) {
     CHECK(network->output_count == 1 && network->outputs[0].type == NN_F32);
     CHECK(network->weights_bytes >= 55050 * 4 && network->weights_bytes < 60000 * 4);
     CHECK(nn_eval(&network->outputs[0].dims[0], (int64_t[]){7}, 1, &value) == NN_OK && value == 7);
-    CHECK(nn_eval(&network->operations, (int64_t[]){1}, 1, &value) == NN_OK && value > 2 * 50000 && value < 2 * 80000);
+    CHECK(nn_eval(&network->operations, (int64_t[]){1}, 1, &value) == NN_OK && value > 2 * 50000 &&
+          value < 2 * 80000);
     CHECK(nn_eval(&network->arena_bytes, (int64_t[]){4}, 1, &value) == NN_OK);
-    CHECK((size_t)value <= mlp_context_bytes(&(mlp_limits){.N = 4}) && mlp_context_bytes(&(mlp_limits){.N = 4}) < (size_t)value + 4096);
+    CHECK((size_t)value <= mlp_context_bytes(&(mlp_limits){.N = 4}) &&
+          mlp_context_bytes(&(mlp_limits){.N = 4}) < (size_t)value + 4096);
 }
 
 /* ---- stack: painted, run in a thread of its own, and measured ------------------------------------ */
@@ -220,7 +234,9 @@ static void *run_on_stack(void *argument) {
     return NULL;
 }
 
-static void *do_nothing(void *argument) { return argument; }
+static void *do_nothing(void *argument) {
+    return argument;
+}
 
 static size_t stack_used(void *(*function)(void *), StackJob *job) {
     pthread_attr_t attributes;
@@ -246,7 +262,9 @@ static void test_stack(void) {
     options.limits = &limits;
     CHECK(cnn_create(&options, &context) == NN_OK);
     cnn_io io = {.N = 3, .image = image, .probs = probs};
-    StackJob job = {context, &io, mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)};
+    StackJob job = {
+        context, &io,
+        mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)};
     size_t idle = stack_used(do_nothing, &job), used = stack_used(run_on_stack, &job);
     /* A call's own frame and the red zone come on top of what the network says. */
     CHECK(used <= idle + cnn_info()->stack_bytes + 512);

@@ -39,6 +39,12 @@ sed 's/data_offsets":\[0,/data_offsets":[9,/' $weights > "$TMP/w.safetensors"; b
 sed 's/"F32"/"F64"/' $weights > "$TMP/w.safetensors"; bad_weights "a type that lies"
 cp examples/digits/mlp.safetensors "$TMP/w.safetensors"; bad_weights "another network's weights"; says "conv1.weight"; says "conv2.bias"
 
+# A weight that is no number is legal; what it touches is not a number either, here and in the reference.
+cp $weights "$TMP/w.safetensors"
+printf '\377\377\377\377' | dd of="$TMP/w.safetensors" bs=1 seek=$((size - 4)) conv=notrunc 2>/dev/null
+expect 0 "$NNC" run "$TMP/net.nn" -weights="$TMP/w.safetensors" -input image=random -check; prints "nan"; says "agrees"
+expect 1 "$NNC" "$TMP/net.nn" -weights="$TMP/w.safetensors" -quantize=delta:0.1 -o "$TMP/net.o"; says "NaN"
+
 # Inputs and dumps
 for file in examples/digits/test_images.npy; do
     size=$(stat -c %s $file)
@@ -53,6 +59,7 @@ for bytes in $(seq 0 211 $((size - 2))); do head -c "$bytes" "$TMP/net.nnir" > "
 head -c 3000 /dev/urandom > "$TMP/noise.nnir"; expect 1 "$NNC" opt "$TMP/noise.nnir" -passes=dce
 
 # Legal, though unusual
+net 'network a(x: f32[2147483648]) -> (y: f32[2147483648]) {' '  y = relu(x) + 1' '}'; expect 0 "$NNC" "$TMP/net.nn" -o "$TMP/large.o"
 net 'network a(x: f32[N, 0]) -> (y: f32[N, 0]) {' '  y = relu(x) + 1' '}'; expect 0 "$NNC" run "$TMP/net.nn" -input x=random -check
 net 'network a(x: f32[N, 3]) -> (y: f32[N, 2]) {' '  y = dense(x, 2)' '}'; expect 0 "$NNC" verify "$TMP/net.nn" -weights=random
 finish

@@ -31,6 +31,19 @@ for delay in 0.01 0.03 0.05 0.08 0.1 0.15 0.2 0.3 0.4; do
     cmp -s "$TMP/kept.o" "$TMP/a/cnn.o" || fail "killed after $delay s: the output is damaged"
 done
 
+# An output replaces no input and no other output.
+cp examples/digits/mlp.nn "$TMP/mlp.nn"; cp examples/digits/mlp.safetensors "$TMP/mlp.safetensors"
+for options in "-o $TMP/mlp.nn" "-o $TMP/./mlp.safetensors" "-emit=graph -o $TMP/mlp.nn" "-o $TMP/x.o -MF $TMP/mlp.nn"; do
+    expect 1 "$NNC" "$TMP/mlp.nn" $options
+    says "it is an input of this compilation"
+done
+cmp "$TMP/mlp.nn" examples/digits/mlp.nn || fail "an output replaced the source"
+cmp "$TMP/mlp.safetensors" examples/digits/mlp.safetensors || fail "an output replaced the weights"
+for options in "-o $TMP/x.o -MF $TMP/x.o" "-o $TMP/x.weights -weights-out=external" "-o $TMP/x.h"; do
+    expect 1 "$NNC" "$TMP/mlp.nn" $options
+    says "two outputs go there"
+done
+
 # A set of files: the dependency file names what was read.
 expect 0 "$NNC" "$cnn" -o "$TMP/net.o" -MF "$TMP/net.d"
 grep -q "net.o.*net.h.*:.*cnn.nn.*cnn.safetensors" "$TMP/net.d" || fail "the dependency file lacks something: $(cat "$TMP/net.d")"

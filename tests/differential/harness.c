@@ -12,12 +12,12 @@
 #include "codegen/lower/lower.h"
 
 const Way ways[WAY_COUNT] = {
-    {"native -O0", NULL, 0, NULL, NULL},
-    {"native -O2", NULL, 2, NULL, NULL},
-    {"x86-64-v2 -O2", "x86-64-v2", 2, NULL, NULL},
-    {"x86-64-v3 -O2", "x86-64-v3", 2, NULL, NULL},
+    {"native -O0", NULL, 0, 0, NULL, NULL},
+    {"native -O2", NULL, 2, 0, NULL, NULL},
+    {"x86-64-v2 -O2", "x86-64-v2", 2, 0, NULL, NULL},
+    {"x86-64-v3 -O2", "x86-64-v3", 2, 0, NULL, NULL},
 };
-const Way opencl_way = {"opencl -O2", NULL, 2, "opencl", NULL};
+const Way opencl_way = {"opencl -O2", NULL, 2, 0, "opencl", NULL};
 
 static const Target *target_of(const Way *way) {
     const Target *target = target_find(way->target ? way->target : "cpu");
@@ -44,12 +44,15 @@ bool way_runs_here(const Way *way) {
 
 /* ---- compiling ---------------------------------------------------------------------------------- */
 
-static bool optimize(Compiled *c, int level, Diag *diag) {
+static bool optimize(Compiled *c, const Way *way, Diag *diag) {
     const Pass *passes[64];
     require(pass_count <= COUNT_OF(passes));
-    size_t count = passes_default(level, passes);
+    size_t count = passes_default(way->level, passes);
     PassInspector inspector = {.verify = true};
-    PassContext context = {.module = c->graph->module, .target = &c->desc, .diag = diag};
+    PassContext context = {.module = c->graph->module,
+                           .target = &c->desc,
+                           .options = {.quantize_delta = way->delta},
+                           .diag = diag};
     return passes_run(&context, c->graph, passes, count, &inspector);
 }
 
@@ -60,7 +63,7 @@ bool compiled_make(Compiled *c, const Graph *source, const Way *way, Arena *aren
     *c = (Compiled){.graph = graph_clone(source, NULL)};
     if (!target->describe(&options, &c->desc, arena, diag)) return false;
     c->desc.parallel_threshold = 1;
-    if (!optimize(c, way->level, diag)) return false;
+    if (!optimize(c, way, diag)) return false;
     c->program = lower_graph(c->graph, &c->desc, diag);
     return c->program && plan_memory(c->program, diag) && lprogram_verify(c->program, diag) &&
            target->load(c->program, &c->desc, &options, &c->loaded, diag);
@@ -122,12 +125,25 @@ static void memory_free(Memory *memory) {
     for (int i = 0; i < memory->count; i++) guarded_free(&memory->tensors[i]);
 }
 
+/* A network has those of the module's symbols that its interface names. */
+static int64_t *own_symbols(const Compiled *c, Arena *arena, const RunOptions *options) {
+    const nn_network *network = c->loaded.network;
+    int64_t *values = arena_array(arena, int64_t, network->symbol_count + 1);
+    for (uint32_t i = 0; i < network->symbol_count; i++) {
+        int index = dim_symbol_find(c->graph->module->dims, network->symbols[i]);
+        require(index >= 0);
+        values[i] = options->symbols[index];
+    }
+    return values;
+}
+
 /* The generated NETWORK_io. Inputs cannot be written. */
 static void **place_tensors(const nn_network *network, Memory *memory, const Tensor *inputs,
-                            const Tensor *outputs, Arena *arena, const RunOptions *options) {
+                            const Tensor *outputs, const int64_t *symbols, Arena *arena,
+                            const RunOptions *options) {
     uint32_t count = network->symbol_count + network->input_count + network->output_count;
     uint64_t *io = arena_array(arena, uint64_t, count + 1), *at = io;
-    for (uint32_t i = 0; i < network->symbol_count; i++) *at++ = (uint64_t)options->symbols[i];
+    for (uint32_t i = 0; i < network->symbol_count; i++) *at++ = (uint64_t)symbols[i];
     for (uint32_t i = 0; i < network->input_count; i++) {
         Guarded *g = memory_add(memory, inputs[i].bytes, 1, options->placement);
         if (inputs[i].bytes) memcpy(g->data, inputs[i].data, inputs[i].bytes);
@@ -141,13 +157,13 @@ static void **place_tensors(const nn_network *network, Memory *memory, const Ten
     return (void **)(void *)io;
 }
 
-static const char *execute(const nn_network *network, Memory *memory, const void *io, Arena *arena,
-                           const RunOptions *options) {
+static const char *execute(const nn_network *network, Memory *memory, const void *io,
+                           const int64_t *symbols, Arena *arena, const RunOptions *options) {
     nn_options own;
     nn_context *context = NULL;
     if (nn_default_options(options->threads, &own) != NN_OK) return "no threads";
-    own.limits = options->symbols;
-    size_t bytes = network->context_bytes(options->symbols);
+    own.limits = symbols;
+    size_t bytes = network->context_bytes(symbols);
     if (bytes == SIZE_MAX) return "the context is said to be too large";
     Guarded *g = memory_add(memory, bytes, 64, AT_END);
     nn_status status = network->init(g->data, bytes, &own, &context);
@@ -166,8 +182,9 @@ const char *compiled_run(const Compiled *c, const Tensor *inputs, Tensor *output
     const nn_network *network = c->loaded.network;
     uint32_t ports = network->input_count + network->output_count;
     Memory memory = {.tensors = arena_array(arena, Guarded, ports + 1)};
-    void **io = place_tensors(network, &memory, inputs, outputs, arena, options);
-    const char *fault = execute(network, &memory, io, arena, options);
+    const int64_t *symbols = own_symbols(c, arena, options);
+    void **io = place_tensors(network, &memory, inputs, outputs, symbols, arena, options);
+    const char *fault = execute(network, &memory, io, symbols, arena, options);
     for (int i = 0; i < memory.count && !fault; i++) {
         if (!guarded_intact(&memory.tensors[i]))
             fault = arena_printf(arena, "memory beside tensor %d was written", i);
@@ -301,12 +318,16 @@ void fill_values(Tensor *tensor, Values values, uint64_t seed) {
 
 /* ---- processes ---------------------------------------------------------------------------------- */
 
-int in_child(bool (*check)(void *data), void *data) {
+int in_child(bool (*check)(void *data), void *data, bool quiet) {
     fflush(stdout);
     fflush(stderr);
     pid_t child = fork();
     require(child >= 0);
     if (child == 0) {
+        if (quiet) {
+            require(freopen("/dev/null", "w", stdout) != NULL);
+            require(freopen("/dev/null", "w", stderr) != NULL);
+        }
         bool ok = check(data);
         fflush(stdout);
         fflush(stderr);
@@ -315,9 +336,10 @@ int in_child(bool (*check)(void *data), void *data) {
     int status;
     require(waitpid(child, &status, 0) == child);
     if (WIFEXITED(status) && WEXITSTATUS(status) <= 1) return WEXITSTATUS(status);
+    if (quiet) return 2;
     if (WIFSIGNALED(status))
-        fprintf(stderr, "died by signal %d (%s)\n", WTERMSIG(status), strsignal(WTERMSIG(status)));
+        printf("died by signal %d (%s)\n", WTERMSIG(status), strsignal(WTERMSIG(status)));
     else
-        fprintf(stderr, "ended with status %d\n", WEXITSTATUS(status));
+        printf("ended with status %d\n", WEXITSTATUS(status));
     return 2;
 }

@@ -9,13 +9,14 @@
 /* One way to compile: a processor and a level, or another target and its device. */
 typedef struct Way {
     const char *name;
-    const char *cpu; /* null: this machine */
-    int level;       /* of passes and code */
+    const char *cpu;             /* null: this machine */
+    int level;                   /* of passes and code */
+    double delta;                /* step of quantized weights; 0: none */
     const char *target, *device; /* null: cpu */
 } Way;
 
-enum { WAY_COUNT = 4 };
-extern const Way ways[WAY_COUNT]; /* -O0 and -O2 for this machine, -O2 for lesser ones */
+enum { WAY_NATIVE = 1, WAY_COUNT = 4 }; /* this machine at -O2 */
+extern const Way ways[WAY_COUNT];       /* -O0 and -O2 for this machine, -O2 for lesser ones */
 extern const Way opencl_way;
 bool way_runs_here(const Way *way);
 
@@ -36,7 +37,7 @@ void compiled_free(Compiled *c);
 typedef enum Placement { AT_END, AT_BEGIN } Placement;
 
 typedef struct RunOptions {
-    const int64_t *symbols;
+    const int64_t *symbols; /* of the module */
     size_t threads;
     Placement placement;
 } RunOptions;
@@ -75,7 +76,7 @@ void fill_values(Tensor *tensor, Values values, uint64_t seed);
 /* ---- processes ---------------------------------------------------------------------------------- */
 
 /* Runs check(data) in a process of its own, so that a crash or an nnc defect is one failure among others. Returns 0 where it
- * returned true, 1 where false; where it died it says how on stderr and returns 2. */
-int in_child(bool (*check)(void *data), void *data);
+ * returned true, 1 where false, 2 where it died. quiet: nothing is printed. */
+int in_child(bool (*check)(void *data), void *data, bool quiet);
 
 #endif

@@ -61,6 +61,10 @@ static const Case cases_const[] = {
 static const Case cases_neg[] = {UNARY(FLOATS " " SIGNED " i4", "neg", BITS)};
 static const Case cases_abs[] = {UNARY(NUMBERS " i4 u4", "abs", BITS)};
 static const Case cases_relu[] = {UNARY(NUMBERS " i4 u4", "relu", EXACT)};
+static const Case cases_leaky_relu[] = {
+    UNARY(FLOATS, "leaky_relu", CLOSE),
+    CASE("f32", "x$: @[N, 29]", "leaky_relu(x$, 0.3)", "@[N, 29]", CLOSE, SPECIAL),
+};
 static const Case cases_sigmoid[] = {UNARY(FLOATS, "sigmoid", CLOSE)};
 static const Case cases_tanh[] = {UNARY(FLOATS, "tanh", CLOSE)};
 static const Case cases_exp[] = {UNARY(FLOATS, "exp", CLOSE)};
@@ -158,6 +162,8 @@ static const Case cases_transpose[] = {
 };
 static const Case cases_broadcast_to[] = {
     CASE(ALL, "x$: @[3, 1]", "broadcast_to(x$, [N, 3, 7])", "@[N, 3, 7]", BITS, SPECIAL),
+    CASE("f32", "x$: @[N]", "maximum(broadcast_to(const(0.5, @), [N]), x$)", "@[N]", BITS, SPECIAL),
+    CASE("f32", "x$: @[N]", "broadcast_to(const(0.5, @), [N, 2]) + 1", "@[N, 2]", BITS, SPECIAL),
     CASE("f32", "x$: @[]", "broadcast_to(x$, [5, N])", "@[5, N]", BITS, SPECIAL),
     CASE("f32", "x$: @[N]", "broadcast_to(x$, [2, 1, N])", "@[2, 1, N]", BITS, SPECIAL),
 };
@@ -202,6 +208,9 @@ static const Case cases_pad[] = {
     CASE("f32", "x$: @[N, 2, 3, 4]", "pad(x$, [0, 0, 1, 2, 0, 0, 2, 1], value=-1.5)",
          "@[N, 2, 6, 7]", BITS, SPECIAL),
     CASE("f32", "x$: @[3, 0]", "pad(x$, [0, 1, 0, 1], value=2)", "@[3, 2]", BITS, SPECIAL),
+    CASE("f32 i8", "x$: @[3, 1, 5]", "pad(x$, [0, 18, 1, 0, 1, 0])", "@[3, 20, 6]", BITS, SPECIAL),
+    CASE("f32", "x$: @[5, 1, 1]", "pad(x$, [1, 0, 17, 0, 2, 1], value=3)", "@[6, 3, 19]", BITS,
+         SPECIAL),
     CASE("f32", "x$: @[]", "pad(x$, [])", "@[]", BITS, SPECIAL),
 };
 static const Case cases_gather[] = {
@@ -356,6 +365,10 @@ static const Case cases_conv2d[] = {
     CASE("f32", "x$: @[N, 32, 5, 6]", "conv2d(x$, 32, kernel=3, pad=1)", "@[N, 32, 5, 6]", AGREES,
          SMALL),
     CASE("f32", "x$: @[N, 16, 5, 7]", "conv2d(x$, 48, kernel=1)", "@[N, 48, 5, 7]", AGREES, SMALL),
+    CASE("f32", "x$: @[2, 3, 1, 9]", "conv2d(x$, 16, kernel=3, pad=1)", "@[2, 16, 1, 9]", AGREES,
+         SMALL),
+    CASE("f32", "x$: @[2, 3, 7, 1]", "conv2d(x$, 5, kernel=[1, 3], pad=[0, 2, 0, 1])",
+         "@[2, 5, 7, 2]", AGREES, SMALL),
     CASE("f32", "x$: @[1, 5, 1, 1]", "conv2d(x$, 3, kernel=1)", "@[1, 3, 1, 1]", AGREES, SMALL),
     CASE("f32", "x$: @[1, 3, 17, 19]", "conv2d(x$, 64, kernel=7, stride=2, pad=3)",
          "@[1, 64, 9, 10]", AGREES, SMALL),
@@ -380,6 +393,10 @@ static const Case cases_conv2d[] = {
              values),                                                                              \
         CASE("f32", "x$: @[N, 17, 8, 5]", op "(x$, [3, 2], stride=[1, 3], pad=[2, 1, 0, 1])",      \
              "@[N, 17, 8, 2]", match, values),                                                     \
+        CASE("f32", "x$: @[5, 2, 1, 17]", op "(x$, 3, stride=2, pad=[1, 1, 1, 2])",                \
+             "@[5, 2, 1, 9]", match, values),                                                      \
+        CASE("f32", "x$: @[5, 2, 1, 5]", op "(x$, 3, pad=[2, 2, 1, 2])", "@[5, 2, 1, 3]", match,   \
+             values),                                                                              \
         CASE("f32", "x$: @[1, 1, 1, 1]", op "(x$, 1)", "@[1, 1, 1, 1]", match, values),            \
         CASE("f32", "x$: @[1, 2, 19, 37]", op "(x$, [19, 1], stride=1)", "@[1, 2, 1, 37]", match,  \
              values)

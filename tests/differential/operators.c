@@ -120,7 +120,6 @@ typedef struct Job {
     const Row *row;
     const Instance *instances;
     size_t count;
-    bool quiet; /* only whether it fails */
     const Way *ways;
     size_t way_count;
 } Job;
@@ -198,7 +197,6 @@ static bool compare(const Net *net, const Way *way, const Trial *trial, const Te
                                    tolerance(instance, &trial->reference[i]), arena);
         if (!why) continue;
         ok = false;
-        if (net->job->quiet) continue;
         printf("%s: %s", way->name, net->source->output_names[i]);
         for (int s = 0; s < dim_symbol_count(net->source->module->dims); s++)
             printf(", %s = %lld", dim_symbol_name(net->source->module->dims, s),
@@ -208,8 +206,8 @@ static bool compare(const Net *net, const Way *way, const Trial *trial, const Te
     return ok;
 }
 
-static bool fault(const Net *net, const Way *way, const char *why) {
-    if (why && !net->job->quiet) printf("%s: %s\n", way->name, why);
+static bool fault(const Way *way, const char *why) {
+    if (why) printf("%s: %s\n", way->name, why);
     return why != NULL;
 }
 
@@ -222,12 +220,12 @@ static bool check_trial(const Net *net, const Way *way, const Compiled *c, const
     memcpy(one, trial->reference, count * sizeof *one);
     memcpy(two, trial->reference, count * sizeof *two);
     RunOptions serial = {trial->symbols, 1, AT_END}, threaded = {trial->symbols, 2, AT_BEGIN};
-    bool ok = !fault(net, way, compiled_run(c, trial->inputs, one, arena, &serial)) &&
-              !fault(net, way, compiled_run(c, trial->inputs, two, arena, &threaded)) &&
+    bool ok = !fault(way, compiled_run(c, trial->inputs, one, arena, &serial)) &&
+              !fault(way, compiled_run(c, trial->inputs, two, arena, &threaded)) &&
               compare(net, way, trial, one, arena);
     for (size_t i = 0; i < count && ok; i++) {
         if (same_bits(&one[i], &two[i])) continue;
-        ok = !fault(net, way, "the number of threads changes the bits");
+        ok = !fault(way, "the number of threads changes the bits");
     }
     arena_destroy(arena);
     return ok;
@@ -245,13 +243,12 @@ static bool check_way(const Net *net, const Way *way, const Trial *trials) {
     Compiled c;
     bool ok = compiled_make(&c, net->source, way, net->arena, net->diag);
     if (!ok) {
-        if (!net->job->quiet)
-            printf("%s: does not compile:\n%s\n", way->name, diag_text(net->diag));
+        printf("%s: does not compile:\n%s\n", way->name, diag_text(net->diag));
         return false;
     }
     bool optimized = net->job->instances[0].c->o2;
     if (optimized && way->level == 2 && !has_operator(c.graph, net->job->row->op))
-        ok = !fault(net, way, "the operator is not among what the passes made");
+        ok = !fault(way, "the operator is not among what the passes made");
     for (int t = 0; t < TRIAL_COUNT && ok; t++) ok = check_trial(net, way, &c, &trials[t]);
     compiled_free(&c);
     return ok;
@@ -266,11 +263,11 @@ static bool check_net(void *data) {
     bool ok = load(&net);
     for (int t = 0; t < TRIAL_COUNT && ok; t++) ok = make_trial(&net, t, net.arena, &trials[t]);
     if (!ok) {
-        if (!job->quiet) printf("%s\n", diag_text(net.diag));
+        printf("%s\n", diag_text(net.diag));
         return false;
     }
     if (!job->instances[0].c->o2 && !has_operator(net.source, job->row->op))
-        ok = !fault(&net, &(Way){.name = "source"}, "the operator is not in the network");
+        ok = !fault(&(Way){.name = "source"}, "the operator is not in the network");
     for (size_t w = 0; w < job->way_count && ok; w++)
         if (way_runs_here(&job->ways[w])) ok = check_way(&net, &job->ways[w], trials);
     arena_destroy(net.arena);
@@ -284,15 +281,14 @@ static int explain(const Job *job) {
     Arena *arena = arena_create();
     int failures = 0;
     for (size_t i = 0; i < job->count; i++) {
-        Job alone = {job->row, &job->instances[i], 1, false, job->ways, job->way_count};
-        if (in_child(check_net, &alone) == 0) continue;
+        Job alone = {job->row, &job->instances[i], 1, job->ways, job->way_count};
+        if (in_child(check_net, &alone, false) == 0) continue;
         failures++;
         printf("^ FAILED: %s\n%s\n", job->row->name, network_text(alone.instances, 1, arena));
     }
     if (failures == 0) {
         Job again = *job;
-        again.quiet = false;
-        in_child(check_net, &again);
+        in_child(check_net, &again, false);
         printf("^ FAILED, though each alone does not: %s\n%s\n", job->row->name,
                network_text(job->instances, job->count, arena));
         failures = 1;
@@ -328,10 +324,10 @@ static int check_row(const Row *row, const Sample *sample) {
     int failures = 0;
     for (size_t i = 0; i < instances.len; i += INSTANCES_PER_NETWORK) {
         size_t left = instances.len - i;
-        Job job = {
-            row,  &instances.data[i], left < INSTANCES_PER_NETWORK ? left : INSTANCES_PER_NETWORK,
-            true, sample->ways,       sample->way_count};
-        if (in_child(check_net, &job) != 0) failures += explain(&job);
+        Job job = {row, &instances.data[i],
+                   left < INSTANCES_PER_NETWORK ? left : INSTANCES_PER_NETWORK, sample->ways,
+                   sample->way_count};
+        if (in_child(check_net, &job, true) != 0) failures += explain(&job);
     }
     arena_destroy(arena);
     return failures;
@@ -351,7 +347,7 @@ int main(int argc, char **argv) {
     Sample sample = {ways, WAY_COUNT, 1};
     if (argc > 2 && strcmp(argv[1], "-opencl") == 0) {
         int step = atoi(argv[2]);
-        if (step < 1 || in_child(opencl_is_missing, NULL) == 0) {
+        if (step < 1 || in_child(opencl_is_missing, NULL, true) == 0) {
             printf("no OpenCL device, or no step\n");
             return EXIT_SKIPPED;
         }

@@ -359,6 +359,8 @@ SPECIAL = f32(-np.inf, -200.0, -1.0, 0.0, 1.0, 200.0, np.inf, np.nan)
 
 pointwise("relu", "max(x, 0)", (3, 5, 7), torch.relu)
 pointwise("relu_special", "infinities; NaN stays NaN", SPECIAL, torch.relu, "relu")
+case("leaky_relu", "x, or a tenth of it below 0", {"x": (3, 5, 7)}, "y = leaky_relu(x, 0.1)",
+     lambda t: F.leaky_relu(t.x, 0.1))
 pointwise("sigmoid", "1 / (1 + exp(-x))", scaled(3, 5, 7), torch.sigmoid)
 pointwise("sigmoid_special", "saturated ends, infinities, NaN", SPECIAL, torch.sigmoid, "sigmoid")
 pointwise("tanh", "hyperbolic tangent", scaled(2, 5, 7), torch.tanh)

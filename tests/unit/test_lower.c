@@ -203,6 +203,16 @@ Test(lower_movement, gather) {
     }
 }
 
+Test(lower_movement, gather_clamps_any_index) {
+    static const int64_t extremes[] = {INT64_MIN, INT64_MIN + 3, -7, -6, -1, 5, 6, INT64_MAX};
+    Fixture f = fixture_create();
+    int64_t count = COUNT_OF(extremes);
+    Tensor at = tensor_new(f.arena, DT_i64, 1, &count);
+    for (int64_t i = 0; i < count; i++) tensor_set_int(&at, i, extremes[i]);
+    Value *x = fixture_input(&f, "x", "f32[6, 5]");
+    finish(&f, build2(&f.b, OP_gather, x, build_const(&f.b, &at, true)));
+}
+
 Test(lower_movement, resize) {
     static const char *const shapes[][2] = {{"f32[N, 8, 8]", "f32[28, 28]"},
                                             {"f32[N, 7, 9]", "f32[3, 4]"},

@@ -272,3 +272,20 @@ Test(lower_fused, concat_in_layouts) {
         arena_destroy(f.arena);
     }
 }
+
+Test(lower_fused, weights_are_packed_as_their_layout_says) {
+    static const char *const layouts[] = {"split(0,8) permute(0,2,1)",
+                                          "pad(0,3,2) pad(1,1,0) split(0,16) permute(2,0,1)",
+                                          "permute(1,0)"};
+    for (size_t i = 0; i < COUNT_OF(layouts); i++) {
+        Fixture f = fixture_create();
+        const char *text = layouts[i];
+        Layout layout;
+        cr_assert(layout_parse(&text, 2, &layout), "%s", layouts[i]);
+        Value *x = fixture_input(&f, "x", "f32[N, 12]"), *w = fixture_weight(&f, "f32[20, 12]");
+        w->type.layout = module_layout(f.module, &layout);
+        Body body = body_open(&f);
+        Value *y = build2(&f.b, OP_dense, take(&body, x), relayout(&f, take(&body, w), NULL));
+        cr_expect_eq(finish(&f, &body, y), 1);
+    }
+}

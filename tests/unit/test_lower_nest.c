@@ -140,6 +140,14 @@ Test(lower_convolution, residual_block) {
     finish(&f, build1(&f.b, OP_flatten, build1(&f.b, OP_reduce_mean, y, INTS("axes", 2, 3))));
 }
 
+/* The sum runs along blocks of channels and is the vector axis too: each channel counts once. */
+Test(lower_convolution, sums_along_blocked_channels) {
+    Fixture f = fixture_create();
+    Value *x = relayout(&f, fixture_input(&f, "x", "f32[1, 128, 6, 6]"), "NCHW16c");
+    Value *y = conv(&f, x, "f32[27, 128, 1, 1]", 1, 0, 1, 1);
+    finish(&f, relayout(&f, relayout(&f, y, "NCHW16c"), NULL));
+}
+
 Test(lower_convolution, any_layout) {
     static const char *const layouts[] = {"NCHW16c", "NCHW8c", "NHWC",
                                           "pad(2,1,1) pad(3,1,2) split(1,4) permute(0,1,3,4,2)",
@@ -251,6 +259,17 @@ Test(lower_reduction, nan_and_infinity) {
 }
 
 /* ---- windows --------------------------------------------------------------------------------- */
+
+/* Memory has no axis for a height of 1, and its padding is still tested. */
+Test(lower_window, pools_of_one_row) {
+    static const OpKind ops[] = {OP_max_pool2d, OP_avg_pool2d};
+    for (size_t i = 0; i < COUNT_OF(ops); i++) {
+        Fixture f = fixture_create();
+        Value *x = fixture_input(&f, "x", "f32[5, 2, 1, 17]");
+        finish(&f, build1(&f.b, ops[i], x, INTS("kernel", 3, 3), INTS("stride", 2, 2),
+                          INTS("pad", 1, 1, 1, 2)));
+    }
+}
 
 Test(lower_window, pools) {
     static const OpKind ops[] = {OP_max_pool2d, OP_avg_pool2d};

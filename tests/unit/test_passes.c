@@ -273,6 +273,16 @@ Test(materialize, leaves_constants_only) {
     net_free(&net);
 }
 
+/* A constant as long as a symbol says is made when the network runs. */
+Test(materialize, sizes_of_symbols_stay) {
+    Net net = net_load("network t(x: f32[N]) -> (y: f32[N]) {\n"
+                       "  y = relu(broadcast_to(const(2.5, f32), [N]))\n}\n");
+    net_run(&net, "materialize");
+    cr_expect_eq(net_count(&net, OP_broadcast_to), 1);
+    net_expect_same(&net, 0);
+    net_free(&net);
+}
+
 Test(materialize, parameters_are_not_copied) {
     Net net = net_load("network t(x: f32[N, 4]) -> (y: f32[N, 3]) {\n  y = dense(x, 3)\n}\n");
     Tensor weight;

@@ -206,7 +206,7 @@ Test(quantize, halves_go_to_even_and_limits_hold) {
     static const struct {
         double value;
         DType to;
-    } cases[] = {{63.5, DT_i8}, {63.75, DT_i16},  {64, DT_i16},
+    } cases[] = {{63.5, DT_i8}, {63.75, DT_i16}, {64, DT_i16},
                  {-64, DT_i8},  {-64.25, DT_i8}, {-64.5, DT_i16}};
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         Net net = net_load("network t(x: f32[N, 2]) -> (y: f32[N, 2]) {\n"

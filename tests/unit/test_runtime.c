@@ -96,7 +96,9 @@ Test(runtime, options_are_usable) {
     nn_release_options(NULL);
 }
 
-static void mark(void *argument, size_t index) { ((unsigned char *)argument)[index]++; }
+static void mark(void *argument, size_t index) {
+    ((unsigned char *)argument)[index]++;
+}
 
 Test(runtime, threads_run_every_index_once) {
     nn_options options;
@@ -115,13 +117,16 @@ static nn_status eval(const int64_t *code, size_t length, int64_t *value) {
     nn_expr expr = {length, code};
     return nn_eval(&expr, symbols, 2, value);
 }
-#define EVAL(value, ...) eval((const int64_t[]){__VA_ARGS__}, sizeof((const int64_t[]){__VA_ARGS__}) / 8, value)
+#define EVAL(value, ...)                                                                           \
+    eval((const int64_t[]){__VA_ARGS__}, sizeof((const int64_t[]){__VA_ARGS__}) / 8, value)
 
 Test(runtime, expressions) {
     int64_t v = 0;
     cr_expect_eq(EVAL(&v, NN_EXPR_CONST, 5), NN_OK);
     cr_expect_eq(v, 5);
-    cr_expect_eq(EVAL(&v, NN_EXPR_SYMBOL, 0, NN_EXPR_SYMBOL, 1, NN_EXPR_MUL, 0, NN_EXPR_CONST, 4, NN_EXPR_ADD, 0), NN_OK);
+    cr_expect_eq(EVAL(&v, NN_EXPR_SYMBOL, 0, NN_EXPR_SYMBOL, 1, NN_EXPR_MUL, 0, NN_EXPR_CONST, 4,
+                      NN_EXPR_ADD, 0),
+                 NN_OK);
     cr_expect_eq(v, -17);
     cr_expect_eq(EVAL(&v, NN_EXPR_SYMBOL, 1, NN_EXPR_CONST, 2, NN_EXPR_FLOORDIV, 0), NN_OK);
     cr_expect_eq(v, -2);
@@ -142,8 +147,10 @@ Test(runtime, malformed_expressions) {
     cr_expect_eq(EVAL(&v, 99, 0), NN_INVALID);
     cr_expect_eq(EVAL(&v, NN_EXPR_CONST, 1, NN_EXPR_CONST, 1), NN_INVALID);
     cr_expect_eq(EVAL(&v, NN_EXPR_CONST, 1, NN_EXPR_CONST, 0, NN_EXPR_FLOORDIV, 0), NN_INVALID);
-    cr_expect_eq(EVAL(&v, NN_EXPR_CONST, INT64_MAX, NN_EXPR_CONST, 1, NN_EXPR_ADD, 0), NN_TOO_LARGE);
-    cr_expect_eq(EVAL(&v, NN_EXPR_CONST, INT64_MAX, NN_EXPR_CONST, 2, NN_EXPR_MUL, 0), NN_TOO_LARGE);
+    cr_expect_eq(EVAL(&v, NN_EXPR_CONST, INT64_MAX, NN_EXPR_CONST, 1, NN_EXPR_ADD, 0),
+                 NN_TOO_LARGE);
+    cr_expect_eq(EVAL(&v, NN_EXPR_CONST, INT64_MAX, NN_EXPR_CONST, 2, NN_EXPR_MUL, 0),
+                 NN_TOO_LARGE);
     cr_expect_eq(eval(deep, 2 * NN_EXPR_DEPTH + 2, &v), NN_INVALID);
     cr_expect_eq(nn_eval(NULL, NULL, 0, &v), NN_INVALID);
 }
@@ -163,7 +170,12 @@ Test(runtime, weight_files) {
     struct {
         nn_weight_file head;
         char data[5];
-    } file = {.head = {.magic = {0}, .abi_version = NN_ABI_VERSION, .header_bytes = 64, .weights_bytes = 5}, .data = "abcd"};
+    } file = {.head = {.magic = {0},
+                       .abi_version = NN_ABI_VERSION,
+                       .header_bytes = 64,
+                       .source_hash = 77,
+                       .weights_bytes = 5},
+              .data = "abcd"};
     memcpy(file.head.magic, NN_WEIGHT_FILE_MAGIC, 8);
     size_t bytes = sizeof file.head + 5;
     nn_weights *weights = NULL;
@@ -171,6 +183,7 @@ Test(runtime, weight_files) {
     const char *path = write_file(&file, bytes);
     cr_assert_eq(nn_map_weights(path, &weights, &options), NN_OK);
     cr_expect_eq(options.weights_bytes, 5);
+    cr_expect_eq(options.weights_hash, 77);
     cr_expect_eq((uintptr_t)options.weights % 64, 0);
     cr_expect_str_eq(options.weights, "abcd");
     nn_unmap_weights(weights);
@@ -210,6 +223,7 @@ Test(runtime, objects_that_are_none) {
 }
 
 Test(runtime, every_status_has_a_text) {
-    for (int i = NN_OK; i <= NN_DEVICE; i++) cr_expect_str_neq(nn_status_text((nn_status)i), "unknown status");
+    for (int i = NN_OK; i <= NN_DEVICE; i++)
+        cr_expect_str_neq(nn_status_text((nn_status)i), "unknown status");
     cr_expect_str_eq(nn_status_text((nn_status)99), "unknown status");
 }

@@ -1,23 +1,30 @@
 /* The search for the first wrong value, on a target that breaks one kernel on purpose. */
+#define _GNU_SOURCE
 #include <criterion/criterion.h>
 #include <criterion/redirect.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "driver/dump.h"
 #include "driver/execute.h"
 #include "driver/inputs.h"
 #include "driver/locate.h"
 
 /* The cpu target with one weight of the kernels at a path changed. */
-static bool load_broken(const LProgram *program, const TargetDesc *desc, const TargetOptions *options, LoadedNetwork *loaded,
-                        Diag *diag) {
+static bool load_broken(const LProgram *program, const TargetDesc *desc,
+                        const TargetOptions *options, LoadedNetwork *loaded, Diag *diag) {
     for (size_t i = 0; i < program->calls.len; i++) {
         const LCall *call = &program->calls.data[i];
         for (int p = 0; p < call->kernel->nparams; p++) {
             LTensor *tensor = call->args[p];
-            if (strcmp(call->path, "conv2") != 0 || tensor->role != TENSOR_WEIGHT || tensor->data->rank < 2) continue;
+            if (strcmp(call->path, "conv2") != 0 || tensor->role != TENSOR_WEIGHT ||
+                tensor->data->rank < 2)
+                continue;
             Tensor *changed = arena_new(program->module->arena, Tensor);
-            *changed = tensor_new(program->module->arena, tensor->data->dtype, tensor->data->rank, tensor->data->dims);
+            *changed = tensor_new(program->module->arena, tensor->data->dtype, tensor->data->rank,
+                                  tensor->data->dims);
             memcpy(changed->data, tensor->data->data, changed->bytes);
             tensor_set(changed, 7, tensor_get(changed, 7) + 0.5);
             tensor->data = changed;
@@ -39,7 +46,8 @@ static void run_and_locate(const Target *target, bool *differs) {
     cr_assert(interp_run(c->source, &input, &reference, arena, &interp, c->diag));
     Executable executable;
     cr_assert(executable_compile(c, &executable));
-    cr_assert(executable_bind(&executable, &input, symbols, 1, c->diag) && executable_run(&executable, c->diag));
+    cr_assert(executable_bind(&executable, &input, symbols, 1, c->diag) &&
+              executable_run(&executable, c->diag));
     *differs = !tensor_agreement(&executable.outputs[0], &reference, 1e-4).agrees;
     locate_first_wrong(c, &input, symbols, arena);
     fflush(stdout);
@@ -71,4 +79,23 @@ Test(verify, finds_nothing_where_all_is_right, .init = cr_redirect_stdout) {
     run_and_locate(&target_cpu, &differs);
     cr_expect_not(differs);
     expect_output("every kernel's result is right");
+}
+
+Test(verify, a_defect_leaves_a_dump_that_reads_back) {
+    char folder[] = "/tmp/nnc-defect-XXXXXX";
+    cr_assert_not_null(mkdtemp(folder));
+    Options options = {.file = "examples/digits/cnn.nn", .level = 2, .dump_dir = folder};
+    Arena *arena = arena_create();
+    Compilation *c = compilation_create(&options, arena);
+    cr_assert(compilation_load(c));
+    dump_defect(c);
+    const char *path = arena_printf(arena, "%s/cnn.defect.nnir", folder);
+    FileBytes bytes;
+    cr_assert(file_read(arena, path, 1 << 20, &bytes, c->diag, (Span){0}));
+    const Source *source = diag_add_source(c->diag, path, (const char *)bytes.data, bytes.size);
+    cr_expect_not_null(graph_parse(source, arena, c->diag, NULL));
+    unlink(path);
+    rmdir(folder);
+    compilation_destroy(c);
+    arena_destroy(arena);
 }

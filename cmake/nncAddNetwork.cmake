@@ -1,0 +1,161 @@
+# nnc_add_network(<target> <net.nn> [TARGET cpu] [NAME name] [NETWORK name] [WEIGHTS file] [OPTIONS option...])
+#
+# Compiles a network and adds it to <target>, an executable or library of the same folder: <target> is linked with the
+# generated object and can include the generated header. Compiled again when the source, a file that it imports, the
+# weights, the compiler or these arguments change. Call it once for each network.
+#
+#   TARGET   what to compile for: cpu (the default)
+#   NAME     of the header (NAME.h) and prefix of all generated names. Default: the header is called like NETWORK or the
+#            source, and the prefix is the network's name
+#   NETWORK  which network of the file, where it has several
+#   WEIGHTS  .safetensors or .npz, or random[:SEED]; default: the file that is called like the source, beside it. A file
+#            that another command of the folder makes is made first.
+#   OPTIONS  further options of nnc, such as -mcpu=x86-64-v3 -bind N=1; files in them are relative to the current
+#            source folder
+#
+# In a cross build the code is for the machine that CMake builds for, unless OPTIONS has -mtriple.
+
+cmake_policy(VERSION 3.20...3.25)
+
+# The files that a target writes, from the path without extension; those with a suffix that CMake can link or compile
+# become part of the program.
+function(_nnc_outputs target stem result)
+  if(target STREQUAL "cpu")
+    set(outputs "${stem}.o" "${stem}.h")
+  else()
+    message(FATAL_ERROR "nnc_add_network: TARGET '${target}' is not there; this version of nnc has: cpu")
+  endif()
+  set(${result} "${outputs}" PARENT_SCOPE)
+endfunction()
+
+# -mtriple=... in a cross build, else nothing.
+function(_nnc_triple result)
+  set(triple "")
+  if(CMAKE_CROSSCOMPILING)
+    foreach(variable CMAKE_C_COMPILER_TARGET CMAKE_CXX_COMPILER_TARGET CMAKE_C_LIBRARY_ARCHITECTURE
+        CMAKE_CXX_LIBRARY_ARCHITECTURE)
+      if(NOT triple AND ${variable})
+        set(triple "${${variable}}")
+      endif()
+    endforeach()
+    if(NOT triple AND CMAKE_SYSTEM_PROCESSOR)
+      string(TOLOWER "${CMAKE_SYSTEM_NAME}" system)
+      set(triple "${CMAKE_SYSTEM_PROCESSOR}-linux-gnu")
+      if(NOT system STREQUAL "linux")
+        set(triple "${CMAKE_SYSTEM_PROCESSOR}-none-elf")
+      endif()
+    endif()
+    if(NOT triple)
+      message(FATAL_ERROR "nnc_add_network: a cross build, but neither CMAKE_C_COMPILER_TARGET nor CMAKE_SYSTEM_PROCESSOR "
+        "says for which machine; set one, or add OPTIONS -mtriple=TRIPLE")
+    endif()
+    set(triple "-mtriple=${triple}")
+  endif()
+  set(${result} "${triple}" PARENT_SCOPE)
+endfunction()
+
+# Options that would contradict what this function promises.
+function(_nnc_check_options)
+  set(instead_target "TARGET")
+  set(instead_prefix "NAME")
+  set(instead_network "NETWORK")
+  set(instead_weights "WEIGHTS")
+  set(instead_o "NAME")
+  foreach(option IN LISTS ARGN)
+    if(option MATCHES "^--?(target|prefix|network|weights|o|MF|emit)(=|$)")
+      set(name "${CMAKE_MATCH_1}")
+      if(DEFINED instead_${name})
+        message(FATAL_ERROR "nnc_add_network: '${option}' among the OPTIONS: use ${instead_${name}}")
+      endif()
+      message(FATAL_ERROR "nnc_add_network: '${option}' among the OPTIONS: nnc_add_network sets it itself")
+    endif()
+  endforeach()
+endfunction()
+
+function(_nnc_check_target target)
+  if(NOT TARGET ${target})
+    message(FATAL_ERROR "nnc_add_network: there is no target '${target}'")
+  endif()
+  get_target_property(type ${target} TYPE)
+  if(NOT type MATCHES "^(EXECUTABLE|STATIC_LIBRARY|SHARED_LIBRARY|MODULE_LIBRARY)$")
+    message(FATAL_ERROR "nnc_add_network: '${target}' is neither an executable nor a static, shared or module library; "
+      "an object cannot be added to it")
+  endif()
+  get_target_property(folder ${target} SOURCE_DIR)
+  if(NOT folder STREQUAL CMAKE_CURRENT_SOURCE_DIR)
+    message(FATAL_ERROR "nnc_add_network: '${target}' is made in ${folder}; add its networks there")
+  endif()
+  if(NOT TARGET nnc::nnc)
+    message(FATAL_ERROR "nnc_add_network: find_package(nnc) was called in another folder; call it in this one or above")
+  endif()
+endfunction()
+
+function(nnc_add_network target source)
+  cmake_parse_arguments(PARSE_ARGV 2 arg "" "TARGET;NAME;NETWORK;WEIGHTS" "OPTIONS")
+  if(DEFINED arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "nnc_add_network: unknown arguments: ${arg_UNPARSED_ARGUMENTS}")
+  endif()
+  if(DEFINED arg_KEYWORDS_MISSING_VALUES)
+    message(FATAL_ERROR "nnc_add_network: no value for ${arg_KEYWORDS_MISSING_VALUES}")
+  endif()
+  _nnc_check_target(${target})
+  _nnc_check_options(${arg_OPTIONS})
+  if(NOT DEFINED arg_TARGET)
+    set(arg_TARGET cpu)
+  endif()
+
+  get_filename_component(source "${source}" ABSOLUTE)
+  get_filename_component(name "${source}" NAME_WLE)
+  set(arguments "${source}" "-target=${arg_TARGET}")
+  set(inputs "${source}" "$<TARGET_FILE:nnc::nnc>")
+  if(DEFINED arg_NETWORK)
+    set(name "${arg_NETWORK}")
+    list(APPEND arguments "-network=${arg_NETWORK}")
+  endif()
+  if(DEFINED arg_NAME)
+    set(name "${arg_NAME}")
+    list(APPEND arguments "-prefix=${arg_NAME}")
+    if(NOT name MATCHES "^[A-Za-z_][A-Za-z0-9_]*$")
+      message(FATAL_ERROR "nnc_add_network: NAME takes a C identifier, found '${name}'")
+    endif()
+  endif()
+  if(DEFINED arg_WEIGHTS AND arg_WEIGHTS MATCHES "^random(:|$)")
+    list(APPEND arguments "-weights=${arg_WEIGHTS}")
+  elseif(DEFINED arg_WEIGHTS)
+    get_filename_component(weights "${arg_WEIGHTS}" ABSOLUTE)
+    list(APPEND arguments "-weights=${weights}")
+    list(APPEND inputs "${weights}")
+  endif()
+  if(NOT arg_OPTIONS MATCHES "(^|;)--?mtriple(=|;|$)")
+    _nnc_triple(triple)
+    list(APPEND arguments ${triple})
+  endif()
+
+  # A folder for each target, so that targets which use the same network can be built at the same time.
+  set(folder "${CMAKE_CURRENT_BINARY_DIR}/nnc/${target}")
+  set(stem "${folder}/${name}")
+  get_target_property(others ${target} NNC_NETWORKS)
+  if(name IN_LIST others)
+    message(FATAL_ERROR "nnc_add_network: '${target}' has a network '${name}' already; give this one another NAME")
+  endif()
+  set_property(TARGET ${target} APPEND PROPERTY NNC_NETWORKS "${name}")
+  file(MAKE_DIRECTORY "${folder}")
+
+  _nnc_outputs("${arg_TARGET}" "${stem}" outputs)
+  list(GET outputs 0 first)
+  set(written ${outputs})
+  if(arg_OPTIONS MATCHES "(^|;)--?weights-out(=|;|$)")
+    list(APPEND written "${stem}.weights")
+  endif()
+  file(RELATIVE_PATH shown "${CMAKE_SOURCE_DIR}" "${source}")
+  add_custom_command(OUTPUT ${written}
+    COMMAND "$<TARGET_FILE:nnc::nnc>" ${arguments} -o "${first}" -MF "${stem}.d" ${arg_OPTIONS}
+    DEPENDS ${inputs}
+    DEPFILE "${stem}.d"
+    WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}"
+    COMMENT "Compiling network ${shown} for ${arg_TARGET}"
+    VERBATIM)
+  target_sources(${target} PRIVATE ${outputs})
+  get_target_property(headers nnc::headers INTERFACE_INCLUDE_DIRECTORIES)
+  target_include_directories(${target} PRIVATE "${folder}" "${headers}")
+endfunction()
