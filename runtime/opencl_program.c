@@ -102,6 +102,7 @@ static nn_status build_from_source(nn_opencl *cl, const nn_plan *plan, nn_report
 
 nn_status nn_opencl_build(nn_opencl *cl, const nn_plan *plan, nn_report *report) {
     char text[KEY_BYTES];
+    if (!nn_cache_is_on()) return build_from_source(cl, plan, report);
     nn_cache_key key = make_key(cl, plan, text);
     if (build_from_cache(cl, plan, &key)) return NN_OK;
     nn_status status = build_from_source(cl, plan, report);

@@ -38,11 +38,16 @@ static int format_path(char *path, size_t size, const char *first, const char *s
 
 /* Relative paths in the variables of the XDG specification count as not set. */
 static int folder_path(char *path, size_t size) {
-    const char *own = getenv("NNC_CACHE_DIR"), *cache = getenv("XDG_CACHE_HOME");
-    const char *home = getenv("HOME");
+    const char *own = secure_getenv("NNC_CACHE_DIR"), *cache = secure_getenv("XDG_CACHE_HOME");
+    const char *home = secure_getenv("HOME");
     if (own) return *own && format_path(path, size, own, "");
     if (cache && *cache == '/') return format_path(path, size, cache, "/nnc");
     return home && *home == '/' && format_path(path, size, home, "/.cache/nnc");
+}
+
+int nn_cache_is_on(void) {
+    char path[PATH_MAX];
+    return folder_path(path, sizeof path);
 }
 
 static void make_folders(char *path) {

@@ -13,6 +13,9 @@ typedef struct nn_cache_key {
     uint64_t source[2];
 } nn_cache_key;
 
+/* Whether there is a place for it at all. */
+int nn_cache_is_on(void);
+
 /* The stored bytes, to be freed by the caller, or null. */
 void *nn_cache_read(const nn_cache_key *key, size_t *bytes);
 

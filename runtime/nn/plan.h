@@ -63,7 +63,9 @@ typedef struct nn_plan {
     const char *source;
     size_t source_bytes;
     uint64_t source_hash; /* hash of source and options: the key of the program cache */
-    uint32_t alignment;   /* bytes, a power of two: of every buffer's start */
+    /* Bytes, a power of two: of every buffer's start. A device that asks for more refuses the plan; processors ask for 128, and
+     * GPUs for up to 512. */
+    uint32_t alignment;
     uint32_t buffer_count, launch_count;
     const nn_plan_buffer *buffers;
     const nn_plan_launch *launches;
