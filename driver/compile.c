@@ -128,7 +128,8 @@ static bool known_kind(Compilation *c, const char *kind) {
 static const char *default_path(Compilation *c, const char *kind) {
     static const struct {
         const char *kind, *extension;
-    } extensions[] = {{"obj", ".o"}, {"so", ".so"}, {"asm", ".s"}, {"llvm", ".ll"}};
+    } extensions[] = {{"obj", ".o"},   {"so", ".so"}, {"asm", ".s"},
+                      {"llvm", ".ll"}, {"c", ".c"},   {"opencl", ".cl"}};
     const char *extension = "";
     for (size_t i = 0; i < COUNT_OF(extensions); i++) {
         if (strcmp(extensions[i].kind, kind) == 0) extension = extensions[i].extension;

@@ -19,9 +19,9 @@ static const Device devices[] = {
     {"pocl-512", "opencl pocl, 512-bit vectors", 512},
 };
 
-/* OpenCL's vectors have at most 16 lanes; sub-buffers start at multiples of this on every device we
- * know of (CL_DEVICE_MEM_BASE_ADDR_ALIGN is 1024 bits). */
-enum { MOST_LANES = 16, BUFFER_ALIGNMENT = 128 };
+/* Vectors of OpenCL C have at most 16 lanes; no device we know of asks for more than 4096 bits
+ * (CL_DEVICE_MEM_BASE_ADDR_ALIGN) between the places of two tensors. */
+enum { MOST_LANES = 16, BUFFER_ALIGNMENT = 512 };
 enum { TYPICAL_L1 = 32 << 10, TYPICAL_L2 = 1 << 20, TYPICAL_CORES = 8 };
 
 static int host_vector_bits(void) {

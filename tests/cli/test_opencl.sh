@@ -36,6 +36,9 @@ cmp "$folder/a/cnn.weights" "$folder/b/cnn.weights"
 [ "$(ls "$folder/a")" = "$(printf 'cnn.c\ncnn.cl\ncnn.h\ncnn.weights')" ] || fail "files: $(ls "$folder/a")"
 "$nnc" $digits/cnn.nn -target=opencl -device=pocl-256 -emit=opencl -o "$folder/only.cl"
 cmp "$folder/only.cl" "$folder/a/cnn.cl"
+tree=$PWD
+(cd "$folder" && "$nnc" "$tree/$digits/mlp.nn" -target=opencl && "$nnc" "$tree/$digits/mlp.nn" -target=opencl -emit=opencl)
+for extension in c h cl weights; do [ -s "$folder/mlp.$extension" ] || fail "no mlp.$extension beside the others"; done
 for compiler in gcc clang-19; do
     command -v $compiler >/dev/null || continue
     $compiler -std=gnu99 -O1 -Wall -Wextra -Wpedantic -Wno-overlength-strings -Werror -I runtime -I "$folder/a" \
