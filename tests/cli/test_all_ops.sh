@@ -7,7 +7,7 @@ for op in $(grep -oE '^OP\([a-z0-9_]+' ir/ops.def | sed 's/OP(//'); do
     grep -qE " = $op[ (]" "$TMP/graph" || fail "operator $op is not used"
 done
 for level in 0 1 2 3; do
-    expect 0 "$NNC" verify tests/networks/all_ops.nn -weights=random -O$level
+    expect 0 "$NNC" verify tests/networks/all_ops.nn -targets=cpu -weights=random -O$level
 done
-expect 0 "$NNC" verify tests/networks/all_ops.nn -weights=random -fp=fast
+expect 0 "$NNC" verify tests/networks/all_ops.nn -targets=cpu -weights=random -fp=fast
 finish
