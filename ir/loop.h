@@ -303,6 +303,7 @@ typedef struct LProgram {
     const Graph *graph; /* what it was lowered from: signature and names */
     VEC(LTensor *) tensors;
     VEC(LKernel *) kernels;
+    struct NameTable *tensor_names, *kernel_names; /* of those above (loop/name_table.h) */
     VEC(LCall) calls;
     VEC(LRegion) regions; /* empty until memory is planned */
     int64_t weight_bytes;
