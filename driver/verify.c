@@ -19,9 +19,9 @@ typedef struct Trial {
     Tensor *inputs, *reference;
 } Trial;
 
-static bool make_trial(Compilation *c, int64_t number, Arena *arena, Trial *trial) {
-    const Graph *graph = compilation_reference(c);
-    if (!graph) return false;
+/* What the network cannot do with the sizes of this trial is said through diag. */
+static bool make_trial(Compilation *c, const Graph *graph, int64_t number, Arena *arena, Diag *diag,
+                       Trial *trial) {
     int count = dim_symbol_count(c->module->dims);
     *trial = (Trial){
         arena_array(arena, int64_t, (size_t)count + 1),
@@ -32,11 +32,11 @@ static bool make_trial(Compilation *c, int64_t number, Arena *arena, Trial *tria
         trial->symbols[s] = trial_sizes[(number + s) % (int64_t)COUNT_OF(trial_sizes)];
     for (int i = 0; i < graph->ninputs; i++) {
         if (!input_random(graph, i, trial->symbols, (uint64_t)number, arena, &trial->inputs[i],
-                          c->diag))
+                          diag))
             return false;
     }
     InterpOptions options = {.symbols = trial->symbols};
-    return interp_run(graph, trial->inputs, trial->reference, arena, &options, c->diag);
+    return interp_run(graph, trial->inputs, trial->reference, arena, &options, diag);
 }
 
 static double tolerance(const Compilation *c, const Tensor *tensor) {
@@ -69,28 +69,46 @@ static void print_symbols(Compilation *c, const Trial *trial) {
     }
 }
 
-/* All trials on the compilation's target; stops at the first that is off and says
- * where it starts. */
+/* One trial on the target; false where something failed, `agrees` false where it is off. */
+static bool run_trial(Compilation *c, Executable *executable, const Trial *trial, Worst *worst,
+                      bool *agrees) {
+    if (!executable_bind(executable, trial->inputs, trial->symbols, (size_t)c->options->threads,
+                         c->diag) ||
+        !executable_run(executable, c->diag))
+        return false;
+    *agrees = compare(c, trial, executable->outputs, worst);
+    if (*agrees) return true;
+    printf("%s: OFF", c->target->name);
+    print_symbols(c, trial);
+    printf("\n");
+    locate_first_wrong(c, trial->inputs, trial->symbols, executable->arena);
+    return true;
+}
+
+/* All trials on the compilation's target; stops at the first that is off and says where it starts.
+ * Sizes that the network cannot take, such as an image smaller than a kernel, are passed over as
+ * long as there are others. */
 static bool verify_target(Compilation *c, int64_t trials) {
     Executable executable;
     Worst *worst = arena_array(c->arena, Worst, (size_t)c->source->noutputs + 1);
     for (int i = 0; i < c->source->noutputs; i++) worst[i].agrees = true;
-    if (!executable_compile(c, &executable)) return false;
-    bool ok = true, agrees = true;
-    for (int64_t t = 0; ok && agrees && t < trials; t++) {
+    const Graph *graph = compilation_reference(c);
+    if (!graph || !executable_compile(c, &executable)) return false;
+    bool ok = true, agrees = true, free_sizes = dim_symbol_count(c->module->dims) > 0;
+    int64_t done = 0, most = trials + (free_sizes ? (int64_t)COUNT_OF(trial_sizes) : 0);
+    for (int64_t t = 0; ok && agrees && done < trials && t < most; t++) {
         Arena *arena = arena_create();
+        bool last = done == 0 && t + 1 == most;
+        Diag *diag = last || !free_sizes ? c->diag : diag_create(arena, NULL);
         Trial trial;
         executable.arena = arena;
-        ok = make_trial(c, t, arena, &trial) &&
-             executable_bind(&executable, trial.inputs, trial.symbols, (size_t)c->options->threads,
-                             c->diag) &&
-             executable_run(&executable, c->diag);
-        agrees = ok && compare(c, &trial, executable.outputs, worst);
-        if (ok && !agrees) {
-            printf("%s: OFF", c->target->name);
-            print_symbols(c, &trial);
-            printf("\n");
-            locate_first_wrong(c, trial.inputs, trial.symbols, arena);
+        if (make_trial(c, graph, t, arena, diag, &trial)) {
+            ok = run_trial(c, &executable, &trial, worst, &agrees);
+            done++;
+        } else if (diag == c->diag) {
+            if (free_sizes)
+                diag_note(diag, (Span){0}, "no sizes fit that were tried; give some with -bind");
+            ok = false;
         }
         arena_destroy(arena);
     }
