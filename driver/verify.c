@@ -85,6 +85,21 @@ static bool run_trial(Compilation *c, Executable *executable, const Trial *trial
     return true;
 }
 
+static bool has_elements(const Graph *graph, const Tensor *outputs) {
+    for (int i = 0; i < graph->noutputs; i++)
+        if (tensor_elements(&outputs[i]) > 0) return true;
+    return false;
+}
+
+/* Says why a trial could not be made; false. */
+static bool explain_refusal(Compilation *c, const Graph *graph, int64_t number) {
+    Trial trial;
+    make_trial(c, graph, number, c->arena, c->diag, &trial);
+    if (dim_symbol_count(c->module->dims) > 0)
+        diag_note(c->diag, (Span){0}, "no sizes fit that were tried; give some with -bind");
+    return false;
+}
+
 /* All trials on the compilation's target; stops at the first that is off and says where it starts.
  * Sizes that the network cannot take, such as an image smaller than a kernel, are passed over as
  * long as there are others. */
@@ -94,24 +109,24 @@ static bool verify_target(Compilation *c, int64_t trials) {
     for (int i = 0; i < c->source->noutputs; i++) worst[i].agrees = true;
     const Graph *graph = compilation_reference(c);
     if (!graph || !executable_compile(c, &executable)) return false;
-    bool ok = true, agrees = true, free_sizes = dim_symbol_count(c->module->dims) > 0;
-    int64_t done = 0, most = trials + (free_sizes ? (int64_t)COUNT_OF(trial_sizes) : 0);
+    bool ok = true, agrees = true, compared = false;
+    int64_t done = 0, refused = -1, most = trials;
+    if (dim_symbol_count(c->module->dims) > 0) most += (int64_t)COUNT_OF(trial_sizes);
     for (int64_t t = 0; ok && agrees && done < trials && t < most; t++) {
         Arena *arena = arena_create();
-        bool last = done == 0 && t + 1 == most;
-        Diag *diag = last || !free_sizes ? c->diag : diag_create(arena, NULL);
         Trial trial;
         executable.arena = arena;
-        if (make_trial(c, graph, t, arena, diag, &trial)) {
+        if (make_trial(c, graph, t, arena, diag_create(arena, NULL), &trial)) {
             ok = run_trial(c, &executable, &trial, worst, &agrees);
-            done++;
-        } else if (diag == c->diag) {
-            if (free_sizes)
-                diag_note(diag, (Span){0}, "no sizes fit that were tried; give some with -bind");
-            ok = false;
+            bool something = has_elements(graph, trial.reference);
+            compared = compared || something;
+            done += something || refused < 0;
+        } else {
+            refused = t;
         }
         arena_destroy(arena);
     }
+    if (ok && !compared && refused >= 0) ok = explain_refusal(c, graph, refused);
     executable_close(&executable);
     if (!ok) return fail(c, EXIT_INPUT);
     for (int i = 0; i < c->source->noutputs; i++) {
@@ -134,6 +149,7 @@ static bool wanted(const Options *options, const Target *target) {
 }
 
 static bool check_names(const Options *options, Arena *arena) {
+    if (options->targets && !*options->targets) return options_complain("-targets names no target");
     for (const char *at = options->targets; at && *at;) {
         size_t length = strcspn(at, ",");
         const char *name = arena_strndup(arena, at, length);
