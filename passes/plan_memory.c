@@ -7,7 +7,6 @@
  * (greedy by size, as in Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net
  * Inference", 2020). */
 #include <stdlib.h>
-#include <string.h>
 
 #include "passes/support.h"
 
