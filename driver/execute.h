@@ -8,8 +8,7 @@
 /* A network ready to run: compiled in memory or opened from a file. */
 typedef struct Executable {
     const nn_network *network;
-    const Module
-        *module; /* compiled in memory: symbols are given in its order; else in the network's */
+    const Module *module; /* compiled in memory: symbols are in its order, else in the network's */
     LoadedNetwork loaded; /* compiled in memory */
     nn_library *library;  /* opened */
     nn_options options;

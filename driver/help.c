@@ -1,6 +1,5 @@
 /* What nnc says of its own command line: -help and the manual page, both from the tables. */
 #include <stdio.h>
-#include <string.h>
 
 #include "driver/option_table.h"
 

@@ -1,6 +1,5 @@
 /* nnc opt: run passes on a saved dump of graph IR. */
 #include <stdio.h>
-#include <string.h>
 
 #include "driver/commands.h"
 #include "driver/dump.h"

@@ -228,6 +228,8 @@ static bool parse_option(int argc, char **argv, int *i, Arena *arena, Options *o
 
 /* What each command cannot do without. */
 static bool check_complete(const Options *options) {
+    if (options->command == COMMAND_DEVICES && options->file)
+        return options_complain("devices takes no file, found '%s'", options->file);
     if (options->command > COMMAND_OPT) return true;
     if (!options->file) return options_complain("no input file; nnc -help shows how to call it");
     if (options->command == COMMAND_OPT && !options->passes)

@@ -19,9 +19,9 @@ typedef struct Trial {
     Tensor *inputs, *reference;
 } Trial;
 
-static bool make_trial(Compilation *c, int64_t number, Arena *arena, Trial *trial) {
-    const Graph *graph = compilation_reference(c);
-    if (!graph) return false;
+/* What the network cannot do with the sizes of this trial is said through diag. */
+static bool make_trial(Compilation *c, const Graph *graph, int64_t number, Arena *arena, Diag *diag,
+                       Trial *trial) {
     int count = dim_symbol_count(c->module->dims);
     *trial = (Trial){
         arena_array(arena, int64_t, (size_t)count + 1),
@@ -32,11 +32,11 @@ static bool make_trial(Compilation *c, int64_t number, Arena *arena, Trial *tria
         trial->symbols[s] = trial_sizes[(number + s) % (int64_t)COUNT_OF(trial_sizes)];
     for (int i = 0; i < graph->ninputs; i++) {
         if (!input_random(graph, i, trial->symbols, (uint64_t)number, arena, &trial->inputs[i],
-                          c->diag))
+                          diag))
             return false;
     }
     InterpOptions options = {.symbols = trial->symbols};
-    return interp_run(graph, trial->inputs, trial->reference, arena, &options, c->diag);
+    return interp_run(graph, trial->inputs, trial->reference, arena, &options, diag);
 }
 
 static double tolerance(const Compilation *c, const Tensor *tensor) {
@@ -69,31 +69,64 @@ static void print_symbols(Compilation *c, const Trial *trial) {
     }
 }
 
-/* All trials on the compilation's target; stops at the first that is off and says
- * where it starts. */
+/* One trial on the target; false where something failed, `agrees` false where it is off. */
+static bool run_trial(Compilation *c, Executable *executable, const Trial *trial, Worst *worst,
+                      bool *agrees) {
+    if (!executable_bind(executable, trial->inputs, trial->symbols, (size_t)c->options->threads,
+                         c->diag) ||
+        !executable_run(executable, c->diag))
+        return false;
+    *agrees = compare(c, trial, executable->outputs, worst);
+    if (*agrees) return true;
+    printf("%s: OFF", c->target->name);
+    print_symbols(c, trial);
+    printf("\n");
+    locate_first_wrong(c, trial->inputs, trial->symbols, executable->arena);
+    return true;
+}
+
+static bool has_elements(const Graph *graph, const Tensor *outputs) {
+    for (int i = 0; i < graph->noutputs; i++)
+        if (tensor_elements(&outputs[i]) > 0) return true;
+    return false;
+}
+
+/* Says why a trial could not be made; false. */
+static bool explain_refusal(Compilation *c, const Graph *graph, int64_t number) {
+    Trial trial;
+    make_trial(c, graph, number, c->arena, c->diag, &trial);
+    if (dim_symbol_count(c->module->dims) > 0)
+        diag_note(c->diag, (Span){0}, "no sizes fit that were tried; give some with -bind");
+    return false;
+}
+
+/* All trials on the compilation's target; stops at the first that is off and says where it starts.
+ * Sizes that the network cannot take, such as an image smaller than a kernel, are passed over as
+ * long as there are others. */
 static bool verify_target(Compilation *c, int64_t trials) {
     Executable executable;
     Worst *worst = arena_array(c->arena, Worst, (size_t)c->source->noutputs + 1);
     for (int i = 0; i < c->source->noutputs; i++) worst[i].agrees = true;
-    if (!executable_compile(c, &executable)) return false;
-    bool ok = true, agrees = true;
-    for (int64_t t = 0; ok && agrees && t < trials; t++) {
+    const Graph *graph = compilation_reference(c);
+    if (!graph || !executable_compile(c, &executable)) return false;
+    bool ok = true, agrees = true, compared = false;
+    int64_t done = 0, refused = -1, most = trials;
+    if (dim_symbol_count(c->module->dims) > 0) most += (int64_t)COUNT_OF(trial_sizes);
+    for (int64_t t = 0; ok && agrees && done < trials && t < most; t++) {
         Arena *arena = arena_create();
         Trial trial;
         executable.arena = arena;
-        ok = make_trial(c, t, arena, &trial) &&
-             executable_bind(&executable, trial.inputs, trial.symbols, (size_t)c->options->threads,
-                             c->diag) &&
-             executable_run(&executable, c->diag);
-        agrees = ok && compare(c, &trial, executable.outputs, worst);
-        if (ok && !agrees) {
-            printf("%s: OFF", c->target->name);
-            print_symbols(c, &trial);
-            printf("\n");
-            locate_first_wrong(c, trial.inputs, trial.symbols, arena);
+        if (make_trial(c, graph, t, arena, diag_create(arena, NULL), &trial)) {
+            ok = run_trial(c, &executable, &trial, worst, &agrees);
+            bool something = has_elements(graph, trial.reference);
+            compared = compared || something;
+            done += something || refused < 0;
+        } else {
+            refused = t;
         }
         arena_destroy(arena);
     }
+    if (ok && !compared && refused >= 0) ok = explain_refusal(c, graph, refused);
     executable_close(&executable);
     if (!ok) return fail(c, EXIT_INPUT);
     for (int i = 0; i < c->source->noutputs; i++) {
@@ -116,6 +149,7 @@ static bool wanted(const Options *options, const Target *target) {
 }
 
 static bool check_names(const Options *options, Arena *arena) {
+    if (options->targets && !*options->targets) return options_complain("-targets names no target");
     for (const char *at = options->targets; at && *at;) {
         size_t length = strcspn(at, ",");
         const char *name = arena_strndup(arena, at, length);

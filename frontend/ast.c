@@ -1,7 +1,6 @@
 /* Building the syntax tree, and parsing a whole file. */
 #include "frontend/lexer.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* flex's interface to a reentrant scanner; its header would bring its own macros with it. */

@@ -2,7 +2,6 @@
 #include "frontend/elaborate.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <string.h>
 
 /* Lists of windows, which one number fills. Operators that give no default list are looked up here

@@ -3,7 +3,6 @@
 #include "frontend/elaborate.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 /* ---- small services ---- */

@@ -2,7 +2,6 @@
 #include "frontend/elaborate.h"
 
 #include <inttypes.h>
-#include <string.h>
 
 /* ---- provenance ---- */
 

@@ -32,9 +32,11 @@ typedef struct Reader {
     size_t size;
 } Reader;
 
+/* Where a tensor's elements lie among all. */
 typedef struct Range {
     uint64_t begin, end;
     const char *name;
+    Tensor *tensor;
 } Range;
 
 static bool file_error(const Reader *r, const char *what) {
@@ -93,6 +95,7 @@ static void *elements_at(const Reader *r, const Tensor *tensor, uint64_t begin) 
     return copy;
 }
 
+/* Everything but the elements. */
 static bool read_entry(const Reader *r, const cJSON *entry, Tensor *tensor, Range *range) {
     const char *name = entry->string;
     DType dtype;
@@ -110,8 +113,8 @@ static bool read_entry(const Reader *r, const cJSON *entry, Tensor *tensor, Rang
     if (range->end - range->begin != tensor->bytes)
         return entry_error(r, name, "has a shape that does not fit its bytes");
     range->name = name;
-    tensor->data = elements_at(r, tensor, range->begin);
-    return tensor_contents_valid(tensor, r->path, name, r->diag);
+    range->tensor = tensor;
+    return true;
 }
 
 /* ---- the file -------------------------------------------------------------------------------- */
@@ -134,6 +137,16 @@ static bool ranges_disjoint(const Reader *r, Range *ranges, size_t count) {
     return true;
 }
 
+/* Comes after the ranges were found disjoint: copies are then no larger than the file. */
+static bool take_elements(const Reader *r, const Range *ranges, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        Tensor *tensor = ranges[i].tensor;
+        tensor->data = elements_at(r, tensor, ranges[i].begin);
+        if (!tensor_contents_valid(tensor, r->path, ranges[i].name, r->diag)) return false;
+    }
+    return true;
+}
+
 static bool read_entries(const Reader *r, const cJSON *header, TensorFile *file) {
     size_t room = (size_t)cJSON_GetArraySize(header), count = 0;
     const char **entry_names = arena_array(r->arena, const char *, room);
@@ -146,7 +159,8 @@ static bool read_entries(const Reader *r, const cJSON *header, TensorFile *file)
         count++;
     }
     *file = (TensorFile){count, entry_names, tensors};
-    return tensor_file_sort(r->arena, file, r->path, r->diag) && ranges_disjoint(r, ranges, count);
+    return ranges_disjoint(r, ranges, count) && take_elements(r, ranges, count) &&
+           tensor_file_sort(r->arena, file, r->path, r->diag);
 }
 
 static bool too_many_values(const char *text, size_t length) {

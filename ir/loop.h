@@ -298,12 +298,20 @@ typedef struct LCall {
     Span span;
 } LCall;
 
+/* A run is refused where the extent is 0 and there are elements to compute from it. */
+typedef struct LNeed {
+    Dim extent, elements;
+    const char *path; /* of the layer */
+} LNeed;
+
 typedef struct LProgram {
     Module *module;
     const Graph *graph; /* what it was lowered from: signature and names */
     VEC(LTensor *) tensors;
     VEC(LKernel *) kernels;
+    struct NameTable *tensor_names, *kernel_names; /* of those above (loop/name_table.h) */
     VEC(LCall) calls;
+    VEC(LNeed) needs;
     VEC(LRegion) regions; /* empty until memory is planned */
     int64_t weight_bytes;
     int64_t alignment; /* bytes, of every tensor's place; 0: 64 */

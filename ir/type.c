@@ -1,8 +1,6 @@
 /* Tensor types: construction, comparison, broadcasting, text. */
 #include "ir/type.h"
 
-#include <string.h>
-
 TensorType type_make(DType dtype, int rank, const Dim *dims) {
     require(rank >= 0 && rank <= MAX_RANK);
     TensorType type = {.dtype = dtype, .rank = rank};

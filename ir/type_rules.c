@@ -1,8 +1,6 @@
 /* Type inference: the entry op_infer and what all rules share. */
 #include "ir/type_rules.h"
 
-#include <string.h>
-
 /* ---- faults ---------------------------------------------------------------------------------- */
 
 static void set_error(TypeQuery *q, const char *format, va_list args) {

@@ -7,7 +7,11 @@
 
 #include "passes/support.h"
 
-typedef VEC(Node *) NodeList;
+/* A pad that was made, and the one before it of the same image. */
+typedef struct MadePad {
+    Value *value;
+    const struct MadePad *before;
+} MadePad;
 
 static bool has_padding(const Node *node) {
     if (node->op != OP_conv2d) return false;
@@ -15,34 +19,38 @@ static bool has_padding(const Node *node) {
     return pad[0] || pad[1] || pad[2] || pad[3];
 }
 
-static Value *existing_pad(const NodeList *made, const Value *x, const int64_t pads[8]) {
-    for (size_t i = 0; i < made->len; i++) {
-        const Node *node = made->data[i];
-        if (node->operands[0] == x &&
-            !memcmp(node_attr(node, "pads")->ints, pads, 8 * sizeof *pads))
-            return node->results[0];
-    }
+static Value *existing_pad(const MadePad *made, const int64_t pads[8]) {
+    for (; made; made = made->before)
+        if (!memcmp(node_attr(made->value->def, "pads")->ints, pads, 8 * sizeof *pads))
+            return made->value;
     return NULL;
 }
 
-static Value *padded(Node *conv, NodeList *made, Arena *scratch) {
+/* made: by id of the image. */
+static Value *padded(Node *conv, const MadePad **made, Arena *scratch) {
     const int64_t *pad = node_attr(conv, "pad")->ints; /* top, left, bottom, right */
     const int64_t pads[8] = {0, 0, pad[0], pad[1], 0, 0, pad[2], pad[3]};
-    Value *x = conv->operands[0], *value = existing_pad(made, x, pads);
+    Value *x = conv->operands[0], *value = existing_pad(made[x->id], pads);
     if (value) return value;
     Builder b = builder_before(conv);
     value = build1(&b, OP_pad, x, attr_ints("pads", 8, pads));
-    vec_push(scratch, made, value->def);
+    MadePad *pad_made = arena_new(scratch, MadePad);
+    *pad_made = (MadePad){value, made[x->id]};
+    made[x->id] = pad_made;
     return value;
 }
 
 bool pass_expose_padding(PassContext *context, Graph *graph) {
     static const int64_t no_pad[4] = {0, 0, 0, 0};
-    NodeList made = {0};
+    /* Pads get ids beyond the array; no convolution that is still to come reads one. */
+    size_t values = context->module->value_count;
+    const MadePad **made = arena_array(context->scratch, const MadePad *, values);
+    bool changed = false;
     graph_each(graph, node) {
         if (!has_padding(node)) continue;
-        node->operands[0] = padded(node, &made, context->scratch);
+        node->operands[0] = padded(node, made, context->scratch);
         node->attrs[op_attr_index(OP_conv2d, "pad")].ints = no_pad;
+        changed = true;
     }
-    return made.len > 0;
+    return changed;
 }

@@ -12,8 +12,9 @@
 typedef struct Materializer {
     PassContext *context;
     ConstantMarks constant;
-    Value **done;           /* by id of the expression: its constant */
-    VEC(Value *) constants; /* all so far, for sharing */
+    Value **done;      /* by id of the expression: its constant */
+    Value **constants; /* all so far, by hash: open addressing */
+    size_t mask;
 } Materializer;
 
 /* ---- sharing --------------------------------------------------------------------------------- */
@@ -27,11 +28,10 @@ static bool same_constant(const Value *a, const Value *b) {
 
 /* The first constant equal to candidate, which may be itself. */
 static Value *share(Materializer *m, Value *candidate) {
-    for (size_t i = 0; i < m->constants.len; i++) {
-        if (same_constant(m->constants.data[i], candidate)) return m->constants.data[i];
-    }
-    vec_push(m->context->scratch, &m->constants, candidate);
-    return candidate;
+    size_t i = (size_t)candidate->def->hash & m->mask;
+    while (m->constants[i] && !same_constant(m->constants[i], candidate)) i = (i + 1) & m->mask;
+    if (!m->constants[i]) m->constants[i] = candidate;
+    return m->constants[i];
 }
 
 /* ---- the pass -------------------------------------------------------------------------------- */
@@ -66,10 +66,14 @@ static bool materialize_list(Materializer *m, int count, Value **values, bool *c
 
 bool pass_materialize(PassContext *context, Graph *graph) {
     Materializer m = {.context = context};
-    /* New constants get ids beyond these arrays, but never stand in a list that is
-     * looked at again. */
+    /* New constants get ids beyond these arrays, but never stand in a list that is looked at
+     * again. */
     m.constant = constant_marks(graph, context->scratch);
     m.done = arena_array(context->scratch, Value *, context->module->value_count);
+    size_t capacity = 16; /* at most one constant a value, so that half of it stays free */
+    while (capacity < 2 * (size_t)context->module->value_count) capacity *= 2;
+    m.constants = arena_array(context->scratch, Value *, capacity);
+    m.mask = capacity - 1;
     bool changed = false, whole = true;
     graph_each(graph, node) {
         if (is_constant(m.constant, node->results[0])) continue;

@@ -7,7 +7,6 @@
  * (greedy by size, as in Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net
  * Inference", 2020). */
 #include <stdlib.h>
-#include <string.h>
 
 #include "passes/support.h"
 
@@ -96,7 +95,7 @@ static bool place(Piece *pieces, size_t index, const Piece **rivals, LRegion *re
     Piece *piece = &pieces[index];
     size_t count = 0;
     for (size_t i = 0; i < index; i++) {
-        if (pieces[i].tensor->region == piece->tensor->region && live_together(&pieces[i], piece))
+        if (live_together(&pieces[i], piece) && pieces[i].tensor->region == piece->tensor->region)
             rivals[count++] = &pieces[i];
     }
     if (count > 1) qsort(rivals, count, sizeof(const Piece *), by_offset);

@@ -73,6 +73,20 @@ static void check_type(Run *r, PtrMap *done, const TensorType *type, const char 
     for (int i = 0; i < type->rank; i++) check_dim(r, done, type->dims[i], what, name);
 }
 
+static void check_needs(Run *r) {
+    Unit *unit = r->c.unit;
+    LV zero = unit_int(unit, 0);
+    for (size_t i = 0; i < unit->program->needs.len; i++) {
+        const LNeed *need = &unit->program->needs.data[i];
+        LV empty = LLVMBuildICmp(r->c.b, LLVMIntEQ, value_of(r, need->extent), zero, "");
+        LV used = LLVMBuildICmp(r->c.b, LLVMIntSGT, value_of(r, need->elements), zero, "");
+        const char *text = dim_text(unit->program->module->dims, unit->arena, need->extent);
+        code_note(&r->c, LLVMBuildAnd(r->c.b, empty, used, ""), NN_INVALID,
+                  arena_printf(unit->arena, "run: '%s' has nothing to take elements from: %s is 0",
+                               need->path, text));
+    }
+}
+
 /* Every dimension that the program names, down to the buffers of its kernels: none negative, no
  * size past 64 bits. */
 static void check_dims(Run *r) {
@@ -100,6 +114,7 @@ static void check_dims(Run *r) {
         LV bytes = unit_int(r->c.unit, (int64_t)dtype_bytes(tensor->dtype));
         dim_checked_mul(&r->dims, value_of(r, tensor->elements), bytes);
     }
+    check_needs(r);
     check_overflow(r);
     code_fail_if_noted(&r->c);
 }

@@ -23,6 +23,9 @@ typedef struct Lowering {
     size_t capacity;           /* of both */
 } Lowering;
 
+/* Records what gather and resize need of the symbols (needs.c). */
+void lowering_needs(Lowering *l, const Graph *graph);
+
 typedef struct Leaf {
     const Value *value;
     LBuffer *buffer;

@@ -264,6 +264,7 @@ LProgram *lower_graph(const Graph *graph, const TargetDesc *target, Diag *diag) 
     w.written = arena_array(arena, bool, noutputs);
     w.uses = graph_use_counts(graph, arena);
     if (!add_signature(&w)) return NULL;
+    lowering_needs(&l, graph);
     graph_each(graph, node) if (!lower_node(&w, node)) return NULL;
     if (!copy_outputs(&w, module->value_count)) return NULL;
     return l.program;

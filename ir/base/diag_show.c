@@ -9,7 +9,6 @@
 #include "ir/base/diag_show.h"
 
 #include <stdio.h>
-#include <string.h>
 
 enum { WINDOW = 160 }; /* bytes of a line shown at most */
 

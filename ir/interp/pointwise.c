@@ -3,7 +3,6 @@
  * A row has a function on doubles, one on 64-bit integers, or both; which one is used depends on
  * the operands' type. The result is rounded (or wrapped) once to the type of the node's result. */
 #include <math.h>
-#include <string.h>
 
 #include "ir/interp/eval.h"
 

@@ -2,6 +2,7 @@
 #include "ir/loop/build.h"
 
 #include "ir/loop/affine.h"
+#include "ir/loop/name_table.h"
 
 #include <string.h>
 
@@ -9,13 +10,17 @@ LProgram *lprogram_create(Module *module, const Graph *graph) {
     LProgram *p = arena_new(module->arena, LProgram);
     p->module = module;
     p->graph = graph;
+    p->tensor_names = name_table_create(module->arena);
+    p->kernel_names = name_table_create(module->arena);
     return p;
 }
 
-static bool tensor_name_taken(const LProgram *program, const char *name) {
-    for (size_t i = 0; i < program->tensors.len; i++)
-        if (strcmp(program->tensors.data[i]->name, name) == 0) return true;
-    return false;
+static const char *give_name(NameTable *names, const char *wanted, const char *separator,
+                             void *object) {
+    NameEntry *entry = name_table_free(names, wanted, separator);
+    entry->taken++;
+    entry->object = object;
+    return entry->name;
 }
 
 /* The text names tensors, so a second one of the same name gets a number. */
@@ -23,9 +28,7 @@ LTensor *lprogram_tensor(LProgram *program, const char *name, LTensorRole role, 
                          Dim elements) {
     Arena *arena = program->module->arena;
     LTensor *t = arena_new(arena, LTensor);
-    t->name = arena_strdup(arena, name);
-    for (int n = 2; tensor_name_taken(program, t->name); n++)
-        t->name = arena_printf(arena, "%s.%d", name, n);
+    t->name = give_name(program->tensor_names, name, ".", t);
     t->role = role;
     t->dtype = dtype;
     t->elements = elements;
@@ -52,15 +55,13 @@ static const char *text_without_name(LProgram *program, const LKernel *kernel, S
     return str_text(text);
 }
 
-static bool name_taken(const LProgram *program, const char *name) {
-    for (size_t i = 0; i < program->kernels.len; i++)
-        if (strcmp(program->kernels.data[i]->name, name) == 0) return true;
-    return false;
+void lprogram_add_kernel(LProgram *program, LKernel *kernel) {
+    kernel->name = give_name(program->kernel_names, kernel->name, "_", kernel);
+    vec_push(program->module->arena, &program->kernels, kernel);
 }
 
 /* The kernel of the program with this text, or the new one under a name of its own. */
 static LKernel *find_or_add(LProgram *program, LKernel *kernel) {
-    Arena *arena = program->module->arena;
     StrBuf text = {0}, other = {0};
     text_without_name(program, kernel, &text);
     uint64_t hash = hash_bytes(text.data, text.len, 0);
@@ -76,10 +77,7 @@ static LKernel *find_or_add(LProgram *program, LKernel *kernel) {
     str_free(&other);
     if (found) return found;
     kernel->text_hash = hash;
-    const char *base = kernel->name;
-    for (int n = 2; name_taken(program, kernel->name); n++)
-        kernel->name = arena_printf(arena, "%s_%d", base, n);
-    vec_push(arena, &program->kernels, kernel);
+    lprogram_add_kernel(program, kernel);
     return kernel;
 }
 

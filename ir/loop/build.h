@@ -4,6 +4,9 @@
 
 #include "ir/loop.h"
 
+/* The kernel becomes one of the program's, under a name of its own. */
+void lprogram_add_kernel(LProgram *program, LKernel *kernel);
+
 LStmt *lb_statement(LBuilder *b, LStmtKind kind); /* appended to the block */
 LBuffer *lb_new_buffer(LBuilder *b, const char *name, LSpace space, LType elem, int rank);
 void lb_add_param(LBuilder *b, LBuffer *buffer);

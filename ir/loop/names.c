@@ -1,6 +1,9 @@
 /* Names in the loop IR's text. */
 #include "ir/loop/names.h"
 
+#include "ir/loop/memo.h"
+#include "ir/loop/name_table.h"
+
 #include <string.h>
 
 const char *const lunary_names[LUNARY_COUNT] = {
@@ -72,12 +75,6 @@ int lname_find(const char *const *names, int count, const char *name, size_t len
 
 /* ---- visible names --------------------------------------------------------------------------- */
 
-typedef struct Entry {
-    const char *name;
-    int visible; /* definitions in scope */
-    int next;    /* number to try next for a duplicate */
-} Entry;
-
 typedef struct Visible {
     const LVar *var; /* null: a reserved name, or the mark of a scope when name is null too */
     const char *name;
@@ -85,43 +82,17 @@ typedef struct Visible {
 
 struct NameScope {
     Arena *arena;
-    Entry *entries; /* open addressing; capacity a power of 2 */
-    size_t cap, len;
+    NameTable *names;
     VEC(Visible) stack;
-    /* Names by variable id: position in `stack` + 1, valid if that entry is
-     * still the variable's. */
-    uint32_t *by_id;
-    size_t ids;
+    Memo places; /* variable -> its entry of `stack` when it was defined last, counted from 1 */
 };
 
 NameScope *name_scope_create(Arena *arena) {
     NameScope *s = arena_new(arena, NameScope);
     s->arena = arena;
-    s->cap = 64;
-    s->entries = arena_array(arena, Entry, s->cap);
+    s->names = name_table_create(arena);
+    s->places = memo_create(arena);
     return s;
-}
-
-static Entry *probe(Entry *entries, size_t cap, const char *name) {
-    size_t at = (size_t)hash_bytes(name, strlen(name), 0) & (cap - 1);
-    while (entries[at].name && strcmp(entries[at].name, name) != 0) at = (at + 1) & (cap - 1);
-    return &entries[at];
-}
-
-static Entry *entry_of(NameScope *s, const char *name) {
-    if (2 * s->len >= s->cap) {
-        Entry *larger = arena_array(s->arena, Entry, 2 * s->cap);
-        for (size_t i = 0; i < s->cap; i++)
-            if (s->entries[i].name) *probe(larger, 2 * s->cap, s->entries[i].name) = s->entries[i];
-        s->entries = larger;
-        s->cap *= 2;
-    }
-    Entry *e = probe(s->entries, s->cap, name);
-    if (!e->name) {
-        *e = (Entry){arena_strdup(s->arena, name), 0, 2};
-        s->len++;
-    }
-    return e;
 }
 
 void name_scope_enter(NameScope *s) {
@@ -132,46 +103,27 @@ void name_scope_leave(NameScope *s) {
     while (s->stack.len > 0) {
         Visible v = s->stack.data[--s->stack.len];
         if (!v.name) return;
-        entry_of(s, v.name)->visible--;
-        Entry *own = v.var ? entry_of(s, v.var->name) : 0;
-        if (own && own->visible == 0) own->next = 2;
+        name_entry(s->names, v.name)->taken--;
+        NameEntry *own = v.var ? name_entry(s->names, v.var->name) : 0;
+        if (own && own->taken == 0) own->next = 2;
     }
 }
 
 void name_scope_reserve(NameScope *s, const char *name) {
-    entry_of(s, name)->visible++;
+    name_entry(s->names, name)->taken++;
     vec_push(s->arena, &s->stack, (Visible){0, name});
 }
 
-static void remember(NameScope *s, uint32_t id) {
-    if (id >= s->ids) {
-        size_t count = s->ids ? s->ids : 64;
-        while (count <= id) count *= 2;
-        uint32_t *larger = arena_array(s->arena, uint32_t, count);
-        if (s->ids) memcpy(larger, s->by_id, s->ids * sizeof *larger);
-        s->by_id = larger;
-        s->ids = count;
-    }
-    s->by_id[id] = (uint32_t)s->stack.len;
-}
-
 const char *name_scope_define(NameScope *s, const LVar *var) {
-    Entry *e = entry_of(s, var->name);
-    const char *name = e->name;
-    int number = e->next;
-    while (entry_of(s, name)->visible) {
-        name = arena_printf(s->arena, "%s.%d", var->name, number++);
-        entry_of(s, var->name)->next = number;
-    }
-    e = entry_of(s, name);
-    e->visible++;
-    vec_push(s->arena, &s->stack, (Visible){var, e->name});
-    remember(s, var->id);
-    return e->name;
+    NameEntry *entry = name_table_free(s->names, var->name, ".");
+    entry->taken++;
+    vec_push(s->arena, &s->stack, (Visible){var, entry->name});
+    memo_set(&s->places, var, (const void *)(uintptr_t)s->stack.len);
+    return entry->name;
 }
 
 const char *name_scope_of(const NameScope *s, const LVar *var) {
-    if (var->id >= s->ids || s->by_id[var->id] == 0) return 0;
-    size_t at = s->by_id[var->id] - 1;
-    return at < s->stack.len && s->stack.data[at].var == var ? s->stack.data[at].name : 0;
+    size_t place = (size_t)(uintptr_t)memo_get(&s->places, var);
+    if (place == 0 || place > s->stack.len || s->stack.data[place - 1].var != var) return 0;
+    return s->stack.data[place - 1].name;
 }

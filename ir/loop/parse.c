@@ -1,6 +1,7 @@
 /* Statements, kernels and programs of the loop IR's text. */
 #include "ir/loop/parse.h"
 
+#include "ir/loop/name_table.h"
 #include "ir/loop/names.h"
 
 #include <string.h>
@@ -254,16 +255,11 @@ static void parse_kernel_facts(Parser *p, LKernel *k) {
     }
 }
 
-static LKernel *find_kernel(const LProgram *program, const char *name) {
-    for (size_t i = 0; i < program->kernels.len; i++)
-        if (strcmp(program->kernels.data[i]->name, name) == 0) return program->kernels.data[i];
-    return 0;
-}
-
 static void parse_kernel(Parser *p) {
     LProgram *program = p->b.program;
     const char *name = parse_name(p);
-    if (find_kernel(program, name)) parse_fail(p, "a kernel '%s' is there already", name);
+    if (name_table_find(program->kernel_names, name))
+        parse_fail(p, "a kernel '%s' is there already", name);
     LKernel *k = lkernel_create(program, name, "", &p->b);
     p->vars.len = p->buffers.len = 0;
     parse_expect(p, "(");
@@ -276,7 +272,7 @@ static void parse_kernel(Parser *p) {
     parse_kernel_facts(p, k);
     parse_block(p);
     if (!p->failed && !lkernel_verify(k, program->module->dims, p->diag)) p->failed = true;
-    if (!p->failed) vec_push(p->b.arena, &program->kernels, k);
+    if (!p->failed) lprogram_add_kernel(program, k);
 }
 
 /* ---- programs -------------------------------------------------------------------------------- */
@@ -293,12 +289,6 @@ static void parse_region(Parser *p) {
     vec_push(p->b.arena, &p->b.program->regions, region);
 }
 
-static LTensor *find_tensor(const LProgram *program, const char *name) {
-    for (size_t i = 0; i < program->tensors.len; i++)
-        if (strcmp(program->tensors.data[i]->name, name) == 0) return program->tensors.data[i];
-    return 0;
-}
-
 static void parse_tensor(Parser *p) {
     const char *name = parse_string(p);
     LTensorRole role = (LTensorRole)parse_choice(p, lrole_names, TENSOR_TEMP + 1, "a role");
@@ -308,7 +298,8 @@ static void parse_tensor(Parser *p) {
     parse_expect(p, "[");
     Dim elements = parse_dim(p);
     parse_expect(p, "]");
-    if (find_tensor(p->b.program, name)) parse_fail(p, "a tensor '%s' is there already", name);
+    if (name_table_find(p->b.program->tensor_names, name))
+        parse_fail(p, "a tensor '%s' is there already", name);
     if (p->failed) return;
     LTensor *t = lprogram_tensor(p->b.program, name, role, type.dtype, elements);
     t->io = io;
@@ -324,7 +315,7 @@ static void parse_lcall(Parser *p) {
     LProgram *program = p->b.program;
     LCall call = {0};
     const char *name = parse_name(p);
-    call.kernel = find_kernel(program, name);
+    call.kernel = name_table_find(program->kernel_names, name);
     if (!call.kernel) {
         parse_fail(p, "there is no kernel '%s'", name);
         return;
@@ -334,7 +325,7 @@ static void parse_lcall(Parser *p) {
     for (int i = 0; i < call.kernel->nparams && !p->failed; i++) {
         if (i) parse_expect(p, ",");
         const char *tensor = parse_string(p);
-        call.args[i] = find_tensor(program, tensor);
+        call.args[i] = name_table_find(program->tensor_names, tensor);
         if (!call.args[i]) parse_fail(p, "there is no tensor '%s'", tensor);
     }
     parse_expect(p, ")");

@@ -28,6 +28,27 @@ done
 head -c "$size" /dev/urandom > "$TMP/noise.so"
 expect 1 "$NNC" run "$TMP/noise.so" -input image=$images; says "cannot load"
 
+# verify passes over sizes that the network cannot take, but not over all.
+cat > "$TMP/sizes.nn" <<'END'
+network five(x: f32[N, 1, H, W]) -> (y: f32[N, 1, H - 4, W - 4]) {
+  y = max_pool2d(x, 5, stride=1)
+}
+network halves(x: f32[1, 1, H, W]) -> (y: f32[1, 1, H, W]) {
+  y = resize(max_pool2d(x, 4), [H, W])
+}
+network hundred(x: f32[1, 1, H, W]) -> (y: f32[1, 1, H - 99, W - 99]) {
+  y = max_pool2d(x, 100, stride=1)
+}
+END
+expect 0 "$NNC" verify "$TMP/sizes.nn" -network=five -n=2; prints "agrees"
+expect 0 "$NNC" verify "$TMP/sizes.nn" -network=halves -n=2; prints "agrees"
+expect 1 "$NNC" verify "$TMP/sizes.nn" -network=hundred; says "-bind"
+cat > "$TMP/vast.nn" <<'END'
+network vast(x: f32[N, 1000000, 1000000]) -> (y: f32[N]) { y = reduce_sum(x, axes=[1, 2]) }
+END
+expect 1 "$NNC" verify "$TMP/vast.nn"; says "too large" # not: right where there is no image
+expect 0 "$NNC" verify "$TMP/sizes.nn" -network=hundred -bind H=101 -bind W=100 -n=1; prints "agrees"
+
 expect 0 "$NNC" bench $cnn -bind N=1 -n=5 -threads=1 -json
 for key in target threads symbols precision median_ms p90_ms min_ms gflop gflops arena_bytes weight_bytes share_of_peak; do
     prints "\"$key\""

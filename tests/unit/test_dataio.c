@@ -408,3 +408,25 @@ Test(dataio, safetensors_bombs) {
     cr_expect(said("too many values"));
     str_free(&text);
 }
+
+/* Elements that are not aligned in the file are copied; many names for the same bytes must not make
+ * a small file take much memory. */
+Test(dataio, safetensors_overlaps_are_refused_before_they_are_copied) {
+    enum { ENTRIES = 64, ELEMENTS = 1 << 17 };
+    StrBuf header = {0}, out = {0};
+    for (int i = 0; i < ENTRIES; i++)
+        str_printf(&header, "%s\"t%d\":{\"dtype\":\"F16\",\"shape\":[%d],\"data_offsets\":[1,%d]}",
+                   i ? "," : "{", i, ELEMENTS, 1 + 2 * ELEMENTS);
+    str_putc(&header, '}');
+    while (header.len % 8 != 0) str_putc(&header, ' ');
+    for (int i = 0; i < 8; i++) str_putc(&out, (char)(header.len >> (8 * i) & 0xff));
+    str_append_n(&out, header.data, header.len);
+    for (int i = 0; i < 2 * ELEMENTS + 1; i++) str_putc(&out, 0);
+    TensorFile file;
+    size_t before = arena_bytes(arena);
+    cr_expect_not(read_safetensors(out.data, out.len, &file));
+    cr_expect(said("overlaps"), "%s", diag_text(diag));
+    cr_expect_lt(arena_bytes(arena) - before, 2 * ELEMENTS);
+    str_free(&header);
+    str_free(&out);
+}
