@@ -184,6 +184,18 @@ static void fill_network(const Build *b, const TargetDesc *desc, const TargetOpt
     network->outputs = tensors(b, graph->noutputs, graph->output_names, graph->outputs);
 }
 
+bool opencl_supports(const LProgram *program, Diag *diag) {
+    if (program->needs.len == 0) return true;
+    const LNeed *need = &program->needs.data[0];
+    const char *extent = dim_text(program->module->dims, program->module->arena, need->extent);
+    diag_error(diag, (Span){0},
+               "'%s' takes elements from an axis of size %s, which may be 0; target opencl cannot "
+               "check that when it "
+               "runs: give the symbol a value with -bind",
+               need->path, extent);
+    return false;
+}
+
 void opencl_build(const LProgram *program, const TargetDesc *desc, const TargetOptions *options,
                   Arena *arena, OpenclNetwork *network) {
     CPrintOptions print = {.dialect = &opencl_dialect,
