@@ -37,13 +37,15 @@ typedef struct Target {
     const char *const *emit_kinds; /* what -emit= may say, default first; ends with null */
     /* The machine to compile for. A fault of the options (unknown -mcpu) is a diagnostic. */
     bool (*describe)(const TargetOptions *options, TargetDesc *desc, Arena *arena, Diag *diag);
-    /* Writes the files for one emit kind; path is the chosen output (-o) and decides the other files' names. */
-    bool (*emit)(const LProgram *program, const TargetDesc *desc, const TargetOptions *options, const char *kind,
-                 const char *path, Artifacts *artifacts, Diag *diag);
+    /* Writes the files for one emit kind; path is the chosen output (-o) and decides the other
+     * files' names. */
+    bool (*emit)(const LProgram *program, const TargetDesc *desc, const TargetOptions *options,
+                 const char *kind, const char *path, Artifacts *artifacts, Diag *diag);
     /* Loads the very same code into this process; null: the target cannot run here. */
-    bool (*load)(const LProgram *program, const TargetDesc *desc, const TargetOptions *options, LoadedNetwork *loaded,
-                 Diag *diag);
-    /* One line for `nnc devices`: what this machine offers; writes nothing and returns false if it cannot run here. */
+    bool (*load)(const LProgram *program, const TargetDesc *desc, const TargetOptions *options,
+                 LoadedNetwork *loaded, Diag *diag);
+    /* One line for `nnc devices`: what this machine offers; writes nothing and returns false if it
+     * cannot run here. */
     bool (*probe)(StrBuf *line);
 } Target;
 
@@ -53,13 +55,16 @@ extern const Target *const target_table[];
 extern const size_t target_count;
 const Target *target_find(const char *name);
 
-/* ---- shared by targets --------------------------------------------------------------------------- */
+/* ---- shared by targets ----------------------------------------------------------------------- */
 
-/* Names of a generated interface: PREFIX_run and its linker name with ABI version and interface hash. */
+/* Names of a generated interface: PREFIX_run and its linker name with ABI version and interface
+ * hash. */
 uint64_t abi_interface_hash(const LProgram *program, const char *prefix);
-const char *abi_linker_name(Arena *arena, const LProgram *program, const char *prefix, const char *function);
+const char *abi_linker_name(Arena *arena, const LProgram *program, const char *prefix,
+                            const char *function);
 /* The generated header (see docs/runtime.md). context_bytes: -1 where symbols decide. */
-void abi_header(const LProgram *program, const char *prefix, const char *target_text, int64_t context_bytes, StrBuf *out);
+void abi_header(const LProgram *program, const char *prefix, const char *target_text,
+                int64_t context_bytes, StrBuf *out);
 /* A dimension as nn_expr code. */
 size_t abi_expr(const LProgram *program, Dim dim, Arena *arena, const int64_t **code);
 /* The weight section: every weight at its weight_offset, 64-byte aligned. */

@@ -8,7 +8,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Linux: arch_prctl(ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA); a process has to ask before it uses tile registers. */
+/* Linux: arch_prctl(ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA); a process has to ask before it uses
+ * tile registers. */
 static int amx_permitted(void) {
 #if defined(__linux__) && defined(SYS_arch_prctl)
     enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
@@ -31,12 +32,14 @@ uint64_t nn_detect_cpu(void) {
     uint64_t found = NN_CPU_KNOWN;
     if (__builtin_cpu_supports("x86-64-v2")) found |= NN_CPU_X86_64_V2;
     if (__builtin_cpu_supports("x86-64-v3")) found |= NN_CPU_X86_64_V3;
-    /* The level tells that the system saves the wide registers; without it their features are of no use. */
+    /* The level tells that the system saves the wide registers; without it their features are of no
+     * use. */
     if (!__builtin_cpu_supports("x86-64-v4")) return found;
     found |= NN_CPU_X86_64_V4;
     for (size_t i = 0; i < sizeof features / sizeof features[0]; i++) {
         unsigned regs[4] = {0};
-        if (__get_cpuid_count(7, (unsigned)features[i].subleaf, &regs[0], &regs[1], &regs[2], &regs[3]) &&
+        if (__get_cpuid_count(7, (unsigned)features[i].subleaf, &regs[0], &regs[1], &regs[2],
+                              &regs[3]) &&
             (regs[features[i].reg] >> features[i].bit & 1)) {
             found |= features[i].feature;
         }
@@ -46,5 +49,7 @@ uint64_t nn_detect_cpu(void) {
     return found;
 }
 #else
-uint64_t nn_detect_cpu(void) { return NN_CPU_KNOWN; }
+uint64_t nn_detect_cpu(void) {
+    return NN_CPU_KNOWN;
+}
 #endif

@@ -22,7 +22,8 @@ static nn_status apply(int64_t opcode, int64_t a, int64_t b, int64_t *result) {
     }
 }
 
-nn_status nn_eval(const nn_expr *expr, const int64_t *symbols, size_t symbol_count, int64_t *value) {
+nn_status nn_eval(const nn_expr *expr, const int64_t *symbols, size_t symbol_count,
+                  int64_t *value) {
     int64_t stack[NN_EXPR_DEPTH];
     size_t depth = 0;
     if (!expr || !value || expr->length == 0 || expr->length % 2 != 0 || !expr->code) {

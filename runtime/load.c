@@ -26,37 +26,43 @@ static int within(uint64_t offset, uint64_t bytes, uint64_t size) {
     return offset <= size && bytes <= size - offset;
 }
 
-/* The dynamic loader maps what the headers promise and faults where the file is shorter, so the promises are checked first.
- * Returns null, or what is wrong. */
+/* The dynamic loader maps what the headers promise and faults where the file is shorter, so the
+ * promises are checked first. Returns null, or what is wrong. */
 static const char *check_elf(const nn_map *map) {
     Elf64_Ehdr head;
     if (map->size < sizeof head) return "it is too short for a shared object";
     memcpy(&head, map->data, sizeof head);
-    if (memcmp(head.e_ident, ELFMAG, SELFMAG) != 0 || head.e_ident[EI_CLASS] != ELFCLASS64 || head.e_type != ET_DYN) {
+    if (memcmp(head.e_ident, ELFMAG, SELFMAG) != 0 || head.e_ident[EI_CLASS] != ELFCLASS64 ||
+        head.e_type != ET_DYN) {
         return "it is no 64-bit shared object";
     }
     if (head.e_machine != THIS_MACHINE) return "it was compiled for another processor family";
-    if (head.e_phentsize != sizeof(Elf64_Phdr) || !within(head.e_phoff, (uint64_t)head.e_phnum * sizeof(Elf64_Phdr), map->size) ||
+    if (head.e_phentsize != sizeof(Elf64_Phdr) ||
+        !within(head.e_phoff, (uint64_t)head.e_phnum * sizeof(Elf64_Phdr), map->size) ||
         !within(head.e_shoff, (uint64_t)head.e_shnum * head.e_shentsize, map->size)) {
         return "it was cut off";
     }
     for (unsigned i = 0; i < head.e_phnum; i++) {
         Elf64_Phdr segment;
         memcpy(&segment, map->data + head.e_phoff + i * sizeof segment, sizeof segment);
-        if (segment.p_type == PT_LOAD && !within(segment.p_offset, segment.p_filesz, map->size)) return "it was cut off";
+        if (segment.p_type == PT_LOAD && !within(segment.p_offset, segment.p_filesz, map->size))
+            return "it was cut off";
     }
     return NULL;
 }
 
 static const char *check_network(const nn_network *network) {
     if (!network) return "it exports no network";
-    if (memcmp(network->magic, "nn-net\0\1", sizeof network->magic) != 0) return "its network table has no valid mark";
-    if (network->abi_version != NN_ABI_VERSION) return "it was made for another version of the interface";
+    if (memcmp(network->magic, "nn-net\0\1", sizeof network->magic) != 0)
+        return "its network table has no valid mark";
+    if (network->abi_version != NN_ABI_VERSION)
+        return "it was made for another version of the interface";
     if (network->struct_bytes != sizeof *network) return "its network table has another size";
     return NULL;
 }
 
-static nn_status refuse(nn_library *library, nn_status status, const char *text, const char **reason) {
+static nn_status refuse(nn_library *library, nn_status status, const char *text,
+                        const char **reason) {
     if (reason) *reason = text;
     nn_unload(library);
     return status;
@@ -67,7 +73,8 @@ nn_status nn_load(const char *path, nn_library **result, const char **reason) {
     if (!path || !result) return NN_INVALID;
     nn_library *library = calloc(1, sizeof *library);
     if (!library) return refuse(NULL, NN_NO_MEMORY, nn_status_text(NN_NO_MEMORY), reason);
-    if (nn_map_file(path, &map) != NN_OK) return refuse(library, NN_IO, "it cannot be read", reason);
+    if (nn_map_file(path, &map) != NN_OK)
+        return refuse(library, NN_IO, "it cannot be read", reason);
     const char *fault = check_elf(&map);
     nn_unmap_file(&map);
     if (fault) return refuse(library, NN_MISMATCH, fault, reason);

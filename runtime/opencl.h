@@ -12,7 +12,8 @@ typedef struct nn_opencl {
     cl_program program;
 } nn_opencl;
 
-/* Builds the program, from the cache on disk where it is there; cl->program is null where that fails. */
+/* Builds the program, from the cache on disk where it is there; cl->program is null where that
+ * fails. */
 nn_status nn_opencl_build(nn_opencl *cl, const nn_plan *plan, nn_report *report);
 
 #endif

@@ -1,4 +1,5 @@
-/* The OpenCL ICD loader, opened at run time: a program starts without it, and says what is missing. */
+/* The OpenCL ICD loader, opened at run time: a program starts without it, and says what is missing.
+ */
 #ifndef NN_OPENCL_LOADER_H
 #define NN_OPENCL_LOADER_H
 
@@ -64,8 +65,8 @@ typedef struct nn_opencl_device {
     nn_device about;
 } nn_opencl_device;
 
-/* The device that the choice asks for (null: the first GPU, else the first). A device or platform that cannot even be asked is
- * passed over; NN_UNSUPPORTED where none is left. */
+/* The device that the choice asks for (null: the first GPU, else the first). A device or platform
+ * that cannot even be asked is passed over; NN_UNSUPPORTED where none is left. */
 nn_status nn_opencl_choose(const nn_opencl_api *api, const nn_device *choice,
                            nn_opencl_device *device, nn_report *report);
 

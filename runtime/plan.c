@@ -24,7 +24,8 @@ nn_status nn_fail(nn_report *report, nn_status status, const char *format, ...) 
 
 /* ---- sizes ---------------------------------------------------------------------------------- */
 
-/* A byte past the end may be asked for (an empty buffer at the end of the arena), and no driver makes a buffer of nothing. */
+/* A byte past the end may be asked for (an empty buffer at the end of the arena), and no driver
+ * makes a buffer of nothing. */
 static nn_status room_for(const nn_plan *plan, const nn_expr *size, const int64_t *limits,
                           int64_t *bytes) {
     nn_status status = nn_expr_upper(size, limits, bytes);
@@ -64,7 +65,8 @@ static size_t host_bytes(const nn_network *network, const nn_plan *plan) {
     return total < SIZE_MAX ? (size_t)total : SIZE_MAX;
 }
 
-/* The plan was checked; limits are not null where there are symbols. SIZE_MAX: no memory holds such runs. */
+/* The plan was checked; limits are not null where there are symbols. SIZE_MAX: no memory holds such
+ * runs. */
 static size_t context_bytes(const nn_network *network, const nn_plan *plan, const int64_t *limits) {
     uint64_t total, largest;
     for (uint32_t i = 0; i < network->symbol_count; i++) {
@@ -236,8 +238,8 @@ static nn_status make_kernels(nn_context *context) {
     return status;
 }
 
-/* Arguments for the largest run: where all dimensions are bound, those of every run. Limits that are no sizes of a run
- * themselves (N - M at the same limit of both) leave it to the first run. */
+/* Arguments for the largest run: where all dimensions are bound, those of every run. Limits that
+ * are no sizes of a run themselves (N - M at the same limit of both) leave it to the first run. */
 static nn_status bind_limits(nn_context *context) {
     size_t bytes = context->network->symbol_count * sizeof(int64_t);
     if (bytes) memcpy(context->values, context->limits, bytes);

@@ -1,6 +1,8 @@
-/* Launch plans are data from outside: every count, position, name and expression is checked before one is used.
+/* Launch plans are data from outside: every count, position, name and expression is checked before
+ * one is used.
  *
- * What depends on the values of symbols (sizes, offsets, numbers of groups) is checked again for every run's values. */
+ * What depends on the values of symbols (sizes, offsets, numbers of groups) is checked again for
+ * every run's values. */
 #include <string.h>
 
 #include "nn/plan.h"
@@ -27,7 +29,8 @@ static int is_expr(const Check *c, const nn_expr *expr, int *constant) {
     return nn_expr_is_valid(expr, c->network->symbol_count, constant);
 }
 
-/* A valid expression that, if it is constant, is not negative; *value is -1 where it depends on symbols. */
+/* A valid expression that, if it is constant, is not negative; *value is -1 where it depends on
+ * symbols. */
 static int is_size(const Check *c, const nn_expr *expr, int64_t *value) {
     int constant;
     *value = -1;
@@ -94,7 +97,8 @@ static const char *check_network(const Check *c) {
 
 /* ---- buffers -------------------------------------------------------------------------------- */
 
-/* Positions beyond the network's are refused, and so are two buffers for one tensor: quadratic in what is a handful. */
+/* Positions beyond the network's are refused, and so are two buffers for one tensor: quadratic in
+ * what is a handful. */
 static const char *check_port(const Check *c, uint32_t position) {
     const nn_plan_buffer *buffer = &c->plan->buffers[position];
     uint32_t count =

@@ -10,7 +10,8 @@
 
 enum { NN_PLAN_MESSAGE_BYTES = 4096 };
 
-/* Contexts start with it until they are destroyed; those of compiled code start with something else. */
+/* Contexts start with it until they are destroyed; those of compiled code start with something
+ * else. */
 #define NN_PLAN_MAGIC 0x314e414c502d4e4eu
 
 /* What a kernel gets for a buffer of the plan. */

@@ -1,4 +1,5 @@
-/* Runs of a launch plan: everything is checked before anything is touched, then inputs, launches in order, outputs. */
+/* Runs of a launch plan: everything is checked before anything is touched, then inputs, launches in
+ * order, outputs. */
 #include <string.h>
 
 #include "plan_context.h"

@@ -18,7 +18,8 @@ enum { MAX_ENTRY = 256 << 20, MAX_KEY = 4096 };
 
 #define MAGIC "nnc-prog"
 
-/* What an entry starts with; the key's text and the program follow. Entries do not travel between machines. */
+/* What an entry starts with; the key's text and the program follow. Entries do not travel between
+ * machines. */
 typedef struct Head {
     char magic[8];
     uint32_t version, head_bytes;

@@ -1,7 +1,9 @@
-/* Compiled programs on disk: $NNC_CACHE_DIR, else $XDG_CACHE_HOME/nnc, else ~/.cache/nnc; none where NNC_CACHE_DIR is set and empty.
+/* Compiled programs on disk: $NNC_CACHE_DIR, else $XDG_CACHE_HOME/nnc, else ~/.cache/nnc; none
+ * where NNC_CACHE_DIR is set and empty.
  *
- * The cache only ever saves time. Nothing in it is trusted: a folder that others may write to is not used, and an entry that is not
- * exactly what was stored under its key counts as missing. No failure is an error. */
+ * The cache only ever saves time. Nothing in it is trusted: a folder that others may write to is
+ * not used, and an entry that is not exactly what was stored under its key counts as missing. No
+ * failure is an error. */
 #ifndef NN_PROGRAM_CACHE_H
 #define NN_PROGRAM_CACHE_H
 

@@ -24,13 +24,14 @@ Text c_canonical_mask(Printer *p, int bits, int lanes, Text x) {
     return c_text_printf(p, BIND_ATOM, "convert_%s(%s)", type, x.s);
 }
 
-/* ---- wrapping --------------------------------------------------------------------------------- */
+/* ---- wrapping -------------------------------------------------------------------------------- */
 
 static const char *unsigned_type(Printer *p, LType type) {
     return arena_printf(p->arena, "u%s", c_value_type(p, type));
 }
 
-/* Scalars narrower than int are computed in int and cut; everything else goes by way of unsigned. */
+/* Scalars narrower than int are computed in int and cut; everything else goes by way of unsigned.
+ */
 static bool needs_unsigned(LType type) {
     return is_signed(type.dtype) && (type.lanes > 1 || storage_bits(type.dtype) >= 32);
 }
@@ -80,7 +81,7 @@ static bool is_index(LX x) {
     }
 }
 
-/* ---- unary ------------------------------------------------------------------------------------ */
+/* ---- unary ----------------------------------------------------------------------------------- */
 
 static Text call(Printer *p, const char *function, Text x) {
     return c_text_printf(p, BIND_ATOM, "%s(%s)", function, x.s);
@@ -136,7 +137,7 @@ Text c_unary(Printer *p, LUnary op, LType type, Text x) {
     return c_is_float16(type.dtype) && op != LU_IS_NAN ? c_round16(p, type, result) : result;
 }
 
-/* ---- integers --------------------------------------------------------------------------------- */
+/* ---- integers -------------------------------------------------------------------------------- */
 
 static Text saturate(Printer *p, LBinary op, LType type, Text x, Text y) {
     const char *name = op == LB_ADD_SAT ? "add_sat" : "sub_sat";
@@ -201,7 +202,7 @@ static Text bool_binary(Printer *p, LBinary op, LType type, Text x, Text y) {
     }
 }
 
-/* ---- floats ----------------------------------------------------------------------------------- */
+/* ---- floats ---------------------------------------------------------------------------------- */
 
 /* NaN if either is: `y > x ? y : x` gives x where that is NaN, and y is asked for by itself. */
 static Text extreme(Printer *p, LBinary op, LType type, Text x, Text y) {
@@ -236,7 +237,7 @@ Text c_binary_text(Printer *p, LBinary op, LType type, Text x, Text y) {
     return c_is_float16(type.dtype) && !is_comparison(op) ? c_round16(p, type, result) : result;
 }
 
-/* ---- with what is known of the operands ------------------------------------------------------- */
+/* ---- with what is known of the operands ------------------------------------------------------ */
 
 /* A float constant that is no NaN, as it is or broadcast. */
 static bool is_number(LX x) {

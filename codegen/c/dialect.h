@@ -1,5 +1,6 @@
-/* What C-family languages spell differently, as data. The printer (print.h) writes loop IR in any of
- * them; what a language lacks is expanded in loop IR before, guided by the target's description. */
+/* What C-family languages spell differently, as data. The printer (print.h) writes loop IR in any
+ * of them; what a language lacks is expanded in loop IR before, guided by the target's description.
+ */
 #ifndef NNC_CODEGEN_C_DIALECT_H
 #define NNC_CODEGEN_C_DIALECT_H
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- counting uses ---------------------------------------------------------------------------- */
+/* ---- counting uses --------------------------------------------------------------------------- */
 
 static void count_uses(Printer *p, LX x) {
     if (!x) return;
@@ -39,7 +39,7 @@ static bool is_cheap(LX x) {
            (x->kind == LX_DIM && dim_is_int(x->dim, NULL));
 }
 
-/* ---- constants -------------------------------------------------------------------------------- */
+/* ---- constants ------------------------------------------------------------------------------- */
 
 Text c_splat(Printer *p, LType type, Text scalar) {
     if (type.lanes == 1) return scalar;
@@ -95,7 +95,7 @@ Text c_literal_float(Printer *p, LType type, double value) {
     return c_splat(p, type, scalar);
 }
 
-/* ---- names ------------------------------------------------------------------------------------ */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static bool is_name(const char *s) {
     for (; *s; s++) {
@@ -119,7 +119,7 @@ static Text variable(Printer *p, LX x) {
     return c_text_atom(name);
 }
 
-/* ---- vectors ---------------------------------------------------------------------------------- */
+/* ---- vectors --------------------------------------------------------------------------------- */
 
 static Text broadcast(Printer *p, LX x) {
     LX scalar = x->args[0];
@@ -204,7 +204,7 @@ static Text reduce(Printer *p, LX x) {
     return v;
 }
 
-/* ---- selection -------------------------------------------------------------------------------- */
+/* ---- selection ------------------------------------------------------------------------------- */
 
 /* Bits of the lanes of a value; a mask of select must have as many. */
 static int lane_bits(LType type) {
@@ -234,7 +234,7 @@ static Text select_value(Printer *p, LX x) {
     return c_choose(p, x->type, condition, a, b);
 }
 
-/* ---- the rest --------------------------------------------------------------------------------- */
+/* ---- the rest -------------------------------------------------------------------------------- */
 
 static Text fused(Printer *p, LX x) {
     Text a = c_expr(p, x->args[0]), b = c_expr(p, x->args[1]), c = c_expr(p, x->args[2]), result;

@@ -4,7 +4,7 @@ static bool same(const Helper *a, const Helper *b) {
     return a->kind == b->kind && ltype_equal(a->type, b->type) && a->space == b->space;
 }
 
-/* ---- names ------------------------------------------------------------------------------------ */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static const char *const kind_names[HELPER_COUNT] = {
     "floor_div", "floor_mod",     "round",        "narrow",  "masked_load",
@@ -32,7 +32,7 @@ const char *helper(Helpers *helpers, HelperKind kind, LType type, LSpace space) 
     return helper_name(helpers, &wanted);
 }
 
-/* ---- types ------------------------------------------------------------------------------------ */
+/* ---- types ----------------------------------------------------------------------------------- */
 
 static const char *lanes_text(const Helpers *h, const char *scalar, int lanes) {
     return lanes > 1 ? arena_printf(h->arena, "%s%d", scalar, lanes) : scalar;
@@ -48,7 +48,7 @@ static bool holds_values(const Helper *x) {
     return x->space == SPACE_PRIVATE;
 }
 
-/* ---- bodies ----------------------------------------------------------------------------------- */
+/* ---- bodies ---------------------------------------------------------------------------------- */
 
 static void print_division(const Helpers *h, const Helper *x, StrBuf *out) {
     const char *type = value_name(h, x->type);

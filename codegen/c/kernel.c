@@ -14,7 +14,7 @@ typedef struct File {
     CSource *source;
 } File;
 
-/* ---- launches --------------------------------------------------------------------------------- */
+/* ---- launches -------------------------------------------------------------------------------- */
 
 static Dim not_negative(DimContext *dims, Dim dim) {
     int64_t least, most;
@@ -83,7 +83,7 @@ static void find_launch(File *f, const PartStmts *stmts, CPart *part) {
     }
 }
 
-/* ---- bodies ----------------------------------------------------------------------------------- */
+/* ---- bodies ---------------------------------------------------------------------------------- */
 
 static void parallel_body(Printer *p, const LStmt *s) {
     const char *type = p->dialect->index, *name = c_unique_name(p, s->var->name);
@@ -122,7 +122,7 @@ static void declare_local(Printer *p, const LBlock *b, CPart *part) {
     }
 }
 
-/* ---- signatures ------------------------------------------------------------------------------- */
+/* ---- signatures ------------------------------------------------------------------------------ */
 
 typedef struct Mentioned {
     const LBuffer *buffer;
@@ -216,7 +216,7 @@ static void signature(Printer *p, const CPart *part) {
     str_free(&s);
 }
 
-/* ---- functions -------------------------------------------------------------------------------- */
+/* ---- functions ------------------------------------------------------------------------------- */
 
 static void print_body(Printer *p, const PartStmts *stmts, CPart *part) {
     for (size_t i = 0; i < stmts->stmts.len; i++) {

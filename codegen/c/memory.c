@@ -19,7 +19,7 @@ const Place *c_place_of(Printer *p, const LBuffer *buffer) {
     return place;
 }
 
-/* ---- positions -------------------------------------------------------------------------------- */
+/* ---- positions ------------------------------------------------------------------------------- */
 
 /* The scalar that all lanes of an index share, or null. */
 static LX shared_index(LX x) {
@@ -93,7 +93,7 @@ static Text position_text(Printer *p, const LBuffer *buffer, LX const *index) {
                          constant < 0 ? '-' : '+', constant < 0 ? -constant : constant);
 }
 
-/* ---- accesses --------------------------------------------------------------------------------- */
+/* ---- accesses -------------------------------------------------------------------------------- */
 
 static Access find_access(Printer *p, const LBuffer *buffer, LX const *index) {
     LX list[MAX_AXES], base;
@@ -134,7 +134,7 @@ static const char *spread(Printer *p, const Access *access, int lanes) {
     return arena_printf(p->arena, "(%s)(%s)", type, access->at.s);
 }
 
-/* ---- loads ------------------------------------------------------------------------------------ */
+/* ---- loads ----------------------------------------------------------------------------------- */
 
 static Text load_element(Printer *p, const LBuffer *buffer, const Access *access) {
     const char *array = access->array, *at = access->at.s;
@@ -212,7 +212,7 @@ Text c_load(Printer *p, LX x) {
     return c_choose(p, type, c_expr(p, x->mask), value, other);
 }
 
-/* ---- stores ----------------------------------------------------------------------------------- */
+/* ---- stores ---------------------------------------------------------------------------------- */
 
 static void store_element(Printer *p, const LBuffer *buffer, const Access *access, Text value) {
     const char *array = access->array, *at = access->at.s;

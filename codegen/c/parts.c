@@ -2,7 +2,7 @@
  * own, what stands between them is one of a single work-item. Launches run one after the other. */
 #include "codegen/c/printer.h"
 
-/* ---- polynomials ------------------------------------------------------------------------------ */
+/* ---- polynomials ----------------------------------------------------------------------------- */
 
 Dim c_dim_of(DimContext *dims, LX x) {
     int64_t value;
@@ -23,7 +23,7 @@ Dim c_dim_of(DimContext *dims, LX x) {
     }
 }
 
-/* ---- what expressions and blocks name --------------------------------------------------------- */
+/* ---- what expressions and blocks name -------------------------------------------------------- */
 
 typedef struct Names {
     Memo seen; /* expressions, variables, buffers */
@@ -69,7 +69,7 @@ static bool is_repeatable(LX x) {
     return !writes && is_repeatable(x->mask) && is_repeatable(x->passthrough);
 }
 
-/* ---- splitting -------------------------------------------------------------------------------- */
+/* ---- splitting ------------------------------------------------------------------------------- */
 
 static bool spreads(DimContext *dims, const LStmt *s) {
     if (s->kind != LS_FOR) return false;

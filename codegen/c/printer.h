@@ -56,7 +56,7 @@ typedef struct Printer {
     int depth;
 } Printer;
 
-/* ---- text.c ------------------------------------------------------------------------------------ */
+/* ---- text.c ---------------------------------------------------------------------------------- */
 
 Text c_text_atom(const char *s);
 Text c_text_printf(Printer *p, Binding bind, const char *format, ...) PRINTF_LIKE(3, 4);
@@ -73,11 +73,11 @@ void c_line(Printer *p, const char *format, ...) PRINTF_LIKE(2, 3);
 void c_open_block(Printer *p, const char *head);
 void c_close_block(Printer *p, const char *tail);
 
-/* ---- dim.c ------------------------------------------------------------------------------------- */
+/* ---- dim.c ----------------------------------------------------------------------------------- */
 
 Text c_dim_value(Printer *p, Dim dim);
 
-/* ---- expr.c, arith.c, cast.c ------------------------------------------------------------------- */
+/* ---- expr.c, arith.c, cast.c ----------------------------------------------------------------- */
 
 /* Prepares a statement: counts how often parts of its expressions are used. */
 void c_statement_begin(Printer *p, const LStmt *s);
@@ -90,7 +90,8 @@ Text c_literal_float(Printer *p, LType type, double value);
 Text c_splat(Printer *p, LType type, Text scalar);
 Text c_unary(Printer *p, LUnary op, LType type, Text x);
 Text c_binary(Printer *p, LX x);
-/* The operation on values that are texts; operands are evaluated more than once: names or literals. */
+/* The operation on values that are texts; operands are evaluated more than once: names or literals.
+ */
 Text c_binary_text(Printer *p, LBinary op, LType type, Text x, Text y);
 Text c_cast(Printer *p, LCast mode, LType from, LType to, Text x);
 Text c_round16(Printer *p, LType type, Text x); /* f32 to what type can hold */
@@ -102,7 +103,7 @@ Text c_name_value(Printer *p, LType type, Text x);
 /* Lanes of a comparison's result as the mask type. */
 Text c_canonical_mask(Printer *p, int bits, int lanes, Text x);
 
-/* ---- memory.c, slots.c ------------------------------------------------------------------------- */
+/* ---- memory.c, slots.c ----------------------------------------------------------------------- */
 
 Text c_load(Printer *p, LX x);
 void c_store(Printer *p, const LStmt *s);
@@ -114,12 +115,12 @@ void c_declare(Printer *p, const LBuffer *buffer);
 int64_t c_buffer_elements(const LBuffer *buffer); /* of one declared in a kernel */
 const Place *c_place_of(Printer *p, const LBuffer *buffer);
 
-/* ---- stmt.c ------------------------------------------------------------------------------------ */
+/* ---- stmt.c ---------------------------------------------------------------------------------- */
 
 void c_block(Printer *p, const LBlock *b);
 void c_statement(Printer *p, const LStmt *s);
 
-/* ---- parts.c ----------------------------------------------------------------------------------- */
+/* ---- parts.c --------------------------------------------------------------------------------- */
 
 typedef struct PartStmts {
     VEC(const LStmt *) lets;  /* what the rest uses */

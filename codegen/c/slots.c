@@ -31,7 +31,7 @@ static bool constant_position(const LBuffer *buffer, LX const *index, int64_t *p
     return true;
 }
 
-/* ---- which buffers qualify -------------------------------------------------------------------- */
+/* ---- which buffers qualify ------------------------------------------------------------------- */
 
 typedef struct Scan {
     Printer *p;
@@ -98,7 +98,7 @@ void c_slots_assign(Printer *p, const LBlock *block) {
     scan_block(&scan, block);
 }
 
-/* ---- names ------------------------------------------------------------------------------------ */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 const char *c_slot_of(Printer *p, const LBuffer *buffer, LX const *index) {
     int64_t position;

@@ -5,7 +5,7 @@
 
 enum { LINE_WIDTH = 100, INDENT = 4 };
 
-/* ---- expressions ------------------------------------------------------------------------------ */
+/* ---- expressions ----------------------------------------------------------------------------- */
 
 Text c_text_atom(const char *s) {
     return (Text){s, BIND_ATOM};
@@ -36,7 +36,7 @@ Text c_text_binary(Printer *p, Binding bind, const char *op, Text x, Text y) {
     return c_text_printf(p, bind, "%s %s %s", c_text_in(p, x, left), op, c_text_in(p, y, right));
 }
 
-/* ---- names ------------------------------------------------------------------------------------ */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 bool c_is_reserved(const CDialect *dialect, const char *name) {
     for (const char *const *word = dialect->reserved; *word; word++) {
@@ -68,7 +68,7 @@ const char *c_unique_name(Printer *p, const char *wanted) {
     return name;
 }
 
-/* ---- types ------------------------------------------------------------------------------------ */
+/* ---- types ----------------------------------------------------------------------------------- */
 
 static const char *with_lanes(Printer *p, const char *scalar, int lanes) {
     bool power = lanes > 0 && (lanes & (lanes - 1)) == 0;
@@ -95,7 +95,7 @@ const char *c_memory_type(Printer *p, DType dtype) {
     return p->dialect->memory[dtype];
 }
 
-/* ---- lines ------------------------------------------------------------------------------------ */
+/* ---- lines ----------------------------------------------------------------------------------- */
 
 static void pad(Printer *p, int columns) {
     for (int i = 0; i < columns; i++) str_putc(&p->out, ' ');

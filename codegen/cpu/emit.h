@@ -62,8 +62,7 @@ typedef struct Function {
     int outlined; /* parallel bodies so far; -1: this is one, further ones run serially */
 } Function;
 
-/* ---- unit.c: modules, types, small builders ----------------------------------------------------
- */
+/* ---- unit.c: modules, types, small builders ------------------------------------------------- */
 
 LT unit_scalar_type(const Unit *unit, DType dtype); /* of a value */
 LT unit_memory_type(const Unit *unit, DType dtype); /* of an element in memory */
@@ -84,8 +83,7 @@ LV emit_splat(Function *f, LV scalar, int lanes);
 /* The value of type `to`, whose bits are those of value. */
 LV emit_bits(Function *f, LV value, LT to);
 
-/* ---- dim.c: values of dimensions ---------------------------------------------------------------
- */
+/* ---- dim.c: values of dimensions ------------------------------------------------------------ */
 
 /* Arithmetic on dimensions; with overflow set it is ored with whether anything overflowed or a
  * divisor was not positive. */

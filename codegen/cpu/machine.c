@@ -35,8 +35,7 @@ static const struct ArchRow {
     [ARCH_RISCV64] = {"riscv64", "+m,+a,+f,+d,+c", "lp64d"},
 };
 
-/* ---- feature sets ------------------------------------------------------------------------------
- */
+/* ---- feature sets --------------------------------------------------------------------------- */
 
 /* Features of a set together with all that they bring along. */
 static uint64_t closure(uint64_t has) {

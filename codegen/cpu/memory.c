@@ -125,7 +125,8 @@ LT element_type(Function *f, const LBuffer *buffer) {
     return unit_vector(scalar, buffer->elem.lanes);
 }
 
-/* Whether accesses lie at constant distances from each other: only constant strides make them so. */
+/* Whether accesses lie at constant distances from each other: only constant strides make them so.
+ */
 static bool has_offsets(const LBuffer *buffer, const BufferPlace *place) {
     for (int axis = 0; axis < buffer->rank; axis++) {
         if ((place->offset_axes >> axis & 1) && place->step[axis] < 0) return false;

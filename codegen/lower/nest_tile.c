@@ -88,7 +88,8 @@ static LX lane_mask(const Nest *n) {
 static LX load_operand(const Nest *n, int operand) {
     Kernel *k = n->k;
     const Access *access = &n->c->operands[operand];
-    /* Apart: a load of one element for all lanes, along an axis of size 1, heeds the scalars only. */
+    /* Apart: a load of one element for all lanes, along an axis of size 1, heeds the scalars only.
+     */
     LX at[MAX_RANK] = {NULL}, inside = NULL, lanes_inside = NULL;
     for (int i = 0; i < access->value->type.rank; i++) {
         at[i] = affine_value(n, &access->index[i]);

@@ -15,7 +15,7 @@ typedef struct Build {
 
 enum { MOST_ITEMS = 64, GROUP_COST = 4096 };
 
-/* ---- expressions ------------------------------------------------------------------------------ */
+/* ---- expressions ----------------------------------------------------------------------------- */
 
 static nn_expr finish(const AbiCode *code) {
     return (nn_expr){code->code.len, code->code.data};
@@ -52,7 +52,7 @@ static nn_expr temp_offset(const Build *b, const LTensor *tensor) {
     return finish(&code);
 }
 
-/* ---- buffers and launches --------------------------------------------------------------------- */
+/* ---- buffers and launches -------------------------------------------------------------------- */
 
 static nn_plan_buffer plan_buffer(const Build *b, const LTensor *tensor) {
     static const nn_plan_role roles[] = {[TENSOR_INPUT] = NN_PLAN_INPUT,
@@ -144,7 +144,7 @@ static void fill_plan(const Build *b, nn_plan *plan) {
     plan->plan_hash = nn_plan_hash(plan);
 }
 
-/* ---- the network ------------------------------------------------------------------------------ */
+/* ---- the network ----------------------------------------------------------------------------- */
 
 static nn_tensor *tensors(const Build *b, int count, const char *const *names,
                           Value *const *values) {

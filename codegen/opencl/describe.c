@@ -5,8 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A device whose work-items are threads of a processor: nothing is gained from local memory, all from
- * wide tiles in registers. */
+/* A device whose work-items are threads of a processor: nothing is gained from local memory, all
+ * from wide tiles in registers. */
 typedef struct Device {
     const char *name, *text;
     int vector_bits; /* 0: as wide as this machine's registers */

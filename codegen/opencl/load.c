@@ -1,8 +1,8 @@
 /* Running a program in this process: the plan that would be written, handed over in memory.
  *
- * A network's functions get no argument that says which network they are of, so each loaded one needs
- * functions of its own. They are made by LLVM, which nnc has anyway: calls of nn_plan_* with the
- * addresses of network and plan filled in. */
+ * A network's functions get no argument that says which network they are of, so each loaded one
+ * needs functions of its own. They are made by LLVM, which nnc has anyway: calls of nn_plan_* with
+ * the addresses of network and plan filled in. */
 #include "codegen/opencl/opencl.h"
 
 #include <llvm-c/Core.h>
@@ -34,7 +34,7 @@ static bool failed(LLVMErrorRef error, Diag *diag) {
     return true;
 }
 
-/* ---- functions with the network filled in ----------------------------------------------------- */
+/* ---- functions with the network filled in ---------------------------------------------------- */
 
 /* name(arguments...) returns target(network, plan, arguments...). */
 typedef struct Closure {
@@ -109,7 +109,7 @@ static bool make_functions(Loaded *loaded, Diag *diag) {
            find_function(loaded, "create", &network->create, diag);
 }
 
-/* ---- loading ---------------------------------------------------------------------------------- */
+/* ---- loading --------------------------------------------------------------------------------- */
 
 bool opencl_load(const LProgram *program, const TargetDesc *desc, const TargetOptions *options,
                  LoadedNetwork *result, Diag *diag) {

@@ -15,7 +15,7 @@ typedef struct Writer {
     int arrays;
 } Writer;
 
-/* ---- pieces ----------------------------------------------------------------------------------- */
+/* ---- pieces ---------------------------------------------------------------------------------- */
 
 /* A string literal; a byte that is no plain character is written in octal, whose digits end. */
 static void add_text(StrBuf *out, const char *text, size_t length) {
@@ -81,7 +81,7 @@ static void flush(Writer *w, const char *head, StrBuf *table) {
     if (w->data.data) w->data.data[0] = 0;
 }
 
-/* ---- the plan --------------------------------------------------------------------------------- */
+/* ---- the plan -------------------------------------------------------------------------------- */
 
 static void write_buffers(Writer *w) {
     static const char *const roles[] = {
@@ -161,7 +161,7 @@ static void write_plan(Writer *w, bool has_weights) {
     flush(w, "static const nn_plan plan = {", &table);
 }
 
-/* ---- the network ------------------------------------------------------------------------------ */
+/* ---- the network ----------------------------------------------------------------------------- */
 
 static void write_tensors(Writer *w, const char *name, const nn_tensor *tensors, uint32_t count) {
     static const char *const types[] = {"NN_F32", "NN_F16", "NN_BF16", "NN_F64",  "NN_I8", "NN_U8",
@@ -217,7 +217,7 @@ static void write_network(Writer *w) {
     flush(w, "static const nn_network network = {", &table);
 }
 
-/* ---- functions -------------------------------------------------------------------------------- */
+/* ---- functions ------------------------------------------------------------------------------- */
 
 static void write_untyped(Writer *w) {
     str_append(w->out,
@@ -265,7 +265,7 @@ static void write_typed(Writer *w, bool has_limits) {
     str_printf(out, "const nn_network *%s_info(void) {\n    return &network;\n}\n", p);
 }
 
-/* ---- weights ---------------------------------------------------------------------------------- */
+/* ---- weights --------------------------------------------------------------------------------- */
 
 static void write_weights(Writer *w, const char *file) {
     StrBuf *out = w->out;

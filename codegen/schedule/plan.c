@@ -269,8 +269,8 @@ static bool choose_parallel(const Planner *p, const ContractionPlan *plan) {
     return plan->ntiles > 0;
 }
 
-/* A long scalar sum is cut into several, which run side by side and lose less: the axis is treated as
- * one of vectors with a single lane. -1: none. */
+/* A long scalar sum is cut into several, which run side by side and lose less: the axis is treated
+ * as one of vectors with a single lane. -1: none. */
 static int choose_scalar_axis(const Planner *p) {
     enum { LONG = 64 };
     const Contraction *c = p->c;

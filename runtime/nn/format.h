@@ -6,8 +6,8 @@
 
 #define NN_WEIGHT_FILE_MAGIC "nn-wts\0\1" /* 8 bytes, the terminating zero not counted */
 
-/* Head of a weight file (-weights-out=external). The weight section follows at once and fills the rest of the file, so that a
- * mapped file has it at a 64-byte boundary. */
+/* Head of a weight file (-weights-out=external). The weight section follows at once and fills the
+ * rest of the file, so that a mapped file has it at a 64-byte boundary. */
 typedef struct nn_weight_file {
     char magic[8];
     uint32_t abi_version;

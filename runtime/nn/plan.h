@@ -1,8 +1,10 @@
-/* The launch plan: a compiled network as data, for devices that a host program drives (OpenCL, CUDA).
+/* The launch plan: a compiled network as data, for devices that a host program drives (OpenCL,
+ * CUDA).
  *
- * A plan names buffers, kernels and launches in order; sizes are expressions of the symbols. It is written into generated C as
- * constant data and interpreted by one piece of code in libnnrt; `nnc run` hands the same data over in memory. Nothing in it is
- * trusted: nn_plan_check refuses what does not hang together before anything is run. */
+ * A plan names buffers, kernels and launches in order; sizes are expressions of the symbols. It is
+ * written into generated C as constant data and interpreted by one piece of code in libnnrt; `nnc
+ * run` hands the same data over in memory. Nothing in it is trusted: nn_plan_check refuses what
+ * does not hang together before anything is run. */
 #ifndef NN_PLAN_H
 #define NN_PLAN_H
 
@@ -16,8 +18,8 @@ extern "C" {
 
 enum { NN_PLAN_MAX_ARGS = 64 };
 
-/* Host memory of a context, the same on every host, so that a generated header can hold it as a constant:
- * base + buffers + launches + symbols + (inputs + outputs), each times its share. */
+/* Host memory of a context, the same on every host, so that a generated header can hold it as a
+ * constant: base + buffers + launches + symbols + (inputs + outputs), each times its share. */
 enum {
     NN_PLAN_CONTEXT_BYTES = 8192,
     NN_PLAN_BUFFER_BYTES = 64,
@@ -39,8 +41,8 @@ typedef struct nn_plan_buffer {
     nn_plan_role role;
     uint32_t index;
     nn_expr bytes; /* size; of inputs and outputs that of the tensor, of weights a constant */
-    /* weight, temp: bytes from the start of the section or the arena; a multiple of the plan's alignment; of weights a constant,
-     * of temps evaluated with the symbols of each run */
+    /* weight, temp: bytes from the start of the section or the arena; a multiple of the plan's
+     * alignment; of weights a constant, of temps evaluated with the symbols of each run */
     nn_expr offset;
 } nn_plan_buffer;
 
@@ -63,8 +65,8 @@ typedef struct nn_plan {
     const char *source;
     size_t source_bytes;
     uint64_t source_hash; /* hash of source and options: the key of the program cache */
-    /* Bytes, a power of two: of every buffer's start. A device that asks for more refuses the plan; processors ask for 128, and
-     * GPUs for up to 512. */
+    /* Bytes, a power of two: of every buffer's start. A device that asks for more refuses the plan;
+     * processors ask for 128, and GPUs for up to 512. */
     uint32_t alignment;
     uint32_t buffer_count, launch_count;
     const nn_plan_buffer *buffers;
@@ -79,17 +81,20 @@ typedef struct nn_plan {
 /* Hash of the source and the options for the device's compiler: what source_hash holds. */
 uint64_t nn_plan_source_hash(const char *source, size_t source_bytes, const char *options);
 
-/* Hash of everything the plan says, but for the weights' bytes and plan_hash itself; the same on every host. The plan may be
- * unchecked but for its pointers, which must be valid where their counts are not zero. */
+/* Hash of everything the plan says, but for the weights' bytes and plan_hash itself; the same on
+ * every host. The plan may be unchecked but for its pointers, which must be valid where their
+ * counts are not zero. */
 uint64_t nn_plan_hash(const nn_plan *plan);
 
-/* NN_MISMATCH with *reason (static text, may be null) where the plan contradicts itself or the network. */
+/* NN_MISMATCH with *reason (static text, may be null) where the plan contradicts itself or the
+ * network. */
 nn_status nn_plan_check(const nn_plan *plan, const nn_network *network, const char **reason);
 
-/* What the entries of a generated nn_network call. The context lies in memory from the options' allocator, or in the caller's
- * (init); it owns its device buffers, kernels and queue. Contexts are independent of each other. The statuses are those of
- * compiled code; options->log hears why an init failed, nn_plan_message says why a run failed. nn_plan_context_bytes is SIZE_MAX
- * also for a plan that is refused. */
+/* What the entries of a generated nn_network call. The context lies in memory from the options'
+ * allocator, or in the caller's (init); it owns its device buffers, kernels and queue. Contexts are
+ * independent of each other. The statuses are those of compiled code; options->log hears why an
+ * init failed, nn_plan_message says why a run failed. nn_plan_context_bytes is SIZE_MAX also for a
+ * plan that is refused. */
 size_t nn_plan_context_bytes(const nn_network *network, const nn_plan *plan, const void *limits);
 nn_status nn_plan_init(const nn_network *network, const nn_plan *plan, void *memory, size_t bytes,
                        const nn_options *options, nn_context **context);
