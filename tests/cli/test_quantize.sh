@@ -1,5 +1,6 @@
 # Weights as integers by a fixed step: smaller objects, a report, and targets held to the quantized network.
 . tests/cli/lib.sh
+drivers_leak
 
 mlp=examples/digits/mlp.nn
 expect 0 "$NNC" $mlp -o "$TMP/f32.o"

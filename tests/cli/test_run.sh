@@ -1,5 +1,6 @@
 # run: targets, artifacts and what is printed.
 . tests/cli/lib.sh
+drivers_leak
 
 cnn=examples/digits/cnn.nn images=examples/digits/test_images.npy
 expect 0 "$NNC" run $cnn -target=reference -input image=$images -output probs="$TMP/reference.npy"
