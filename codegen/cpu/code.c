@@ -94,19 +94,28 @@ void code_note(Code *c, LV condition, nn_status status, const char *message) {
     vec_push(c->unit->arena, &c->checks, check);
 }
 
-void code_fail_if_noted(Code *c) {
-    if (c->checks.len == 0) return;
+/* The first of these checks that failed decides. */
+static void fail_if_any(Code *c, const Check *checks, size_t count) {
     LV status = code_status(c->unit, NN_OK), message = code_text(c->unit, "");
-    for (size_t i = c->checks.len; i-- > 0;) {
-        const Check *check = &c->checks.data[i];
-        LV own_status = code_status(c->unit, check->status);
-        status = LLVMBuildSelect(c->b, check->failed, own_status, status, "");
-        message =
-            LLVMBuildSelect(c->b, check->failed, code_text(c->unit, check->message), message, "");
+    for (size_t i = count; i-- > 0;) {
+        LV own_status = code_status(c->unit, checks[i].status);
+        LV own_message = code_text(c->unit, checks[i].message);
+        status = LLVMBuildSelect(c->b, checks[i].failed, own_status, status, "");
+        message = LLVMBuildSelect(c->b, checks[i].failed, own_message, message, "");
     }
-    c->checks.len = 0;
     LV failed = LLVMBuildICmp(c->b, LLVMIntNE, status, code_status(c->unit, NN_OK), "");
     fail_with(c, failed, status, message);
+}
+
+/* A few checks share a branch; a network of hundreds of inputs does not become one chain of
+ * selects, for which LLVM takes more than linear time. */
+void code_fail_if_noted(Code *c) {
+    enum { SHARED = 8 };
+    for (size_t i = 0; i < c->checks.len; i += SHARED) {
+        size_t rest = c->checks.len - i;
+        fail_if_any(c, &c->checks.data[i], rest < SHARED ? rest : SHARED);
+    }
+    c->checks.len = 0;
 }
 
 LV code_call(Code *c, LV function, int nargs, const LV *args) {
