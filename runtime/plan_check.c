@@ -9,7 +9,7 @@
 #include "plan_expr.h"
 
 enum {
-    MAX_COUNT = 1 << 20, /* of buffers, launches, symbols, inputs, outputs */
+    MAX_COUNT = 1 << 20, /* of buffers, launches, needs, symbols, inputs, outputs */
     MAX_SOURCE = 1 << 28,
     MAX_OPTIONS = 4096,
     MAX_NAME = 255,
@@ -187,6 +187,16 @@ static const char *check_launch(const Check *c, const nn_plan_launch *launch) {
     return check_ranges(c, launch);
 }
 
+/* ---- needs ---------------------------------------------------------------------------------- */
+
+static const char *check_need(const Check *c, const nn_plan_need *need) {
+    int64_t extent, elements;
+    if (!need->path || !need->text) return "a need has no path or no text";
+    if (!is_size(c, &need->extent, &extent)) return "the extent of a need is malformed";
+    if (!is_size(c, &need->elements, &elements)) return "the elements of a need are malformed";
+    return NULL;
+}
+
 /* ---- the plan ------------------------------------------------------------------------------- */
 
 static const char *check_texts(const nn_plan *plan) {
@@ -211,8 +221,9 @@ static const char *check_head(const nn_plan *plan, const nn_network *network) {
         return "the plan's alignment is no power of two";
     }
     if (plan->buffer_count > MAX_COUNT || plan->launch_count > MAX_COUNT ||
-        (plan->buffer_count && !plan->buffers) || (plan->launch_count && !plan->launches)) {
-        return "the plan's buffers or launches are missing";
+        plan->need_count > MAX_COUNT || (plan->buffer_count && !plan->buffers) ||
+        (plan->launch_count && !plan->launches) || (plan->need_count && !plan->needs)) {
+        return "the plan's buffers, launches or needs are missing";
     }
     return plan->weights_bytes != network->weights_bytes
                ? "the plan's weights are not the network's"
@@ -226,6 +237,9 @@ static const char *check_parts(Check *c) {
     fault = check_buffers(c);
     for (uint32_t i = 0; !fault && i < c->plan->launch_count; i++) {
         fault = check_launch(c, &c->plan->launches[i]);
+    }
+    for (uint32_t i = 0; !fault && i < c->plan->need_count; i++) {
+        fault = check_need(c, &c->plan->needs[i]);
     }
     if (fault) return fault;
     return nn_plan_hash(c->plan) != c->plan->plan_hash ? "the plan was changed since it was written"

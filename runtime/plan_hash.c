@@ -47,6 +47,13 @@ static uint64_t add_launch(uint64_t hash, const nn_plan_launch *launch) {
     return hash;
 }
 
+static uint64_t add_need(uint64_t hash, const nn_plan_need *need) {
+    hash = add_text(hash, need->path);
+    hash = add_text(hash, need->text);
+    hash = add_expr(hash, &need->extent);
+    return add_expr(hash, &need->elements);
+}
+
 uint64_t nn_plan_source_hash(const char *source, size_t source_bytes, const char *options) {
     return add_text(add_bytes(NN_HASH_START, source, source_bytes), options);
 }
@@ -62,6 +69,8 @@ uint64_t nn_plan_hash(const nn_plan *plan) {
     for (uint32_t i = 0; i < plan->buffer_count; i++) hash = add_buffer(hash, &plan->buffers[i]);
     hash = nn_hash_integer(hash, plan->launch_count);
     for (uint32_t i = 0; i < plan->launch_count; i++) hash = add_launch(hash, &plan->launches[i]);
+    hash = nn_hash_integer(hash, plan->need_count);
+    for (uint32_t i = 0; i < plan->need_count; i++) hash = add_need(hash, &plan->needs[i]);
     hash = add_expr(hash, &plan->arena_bytes);
     hash = nn_hash_integer(hash, plan->local_bytes);
     return nn_hash_integer(hash, plan->weights_bytes);

@@ -60,6 +60,20 @@ static nn_status measure_ports(nn_context *c) {
     return NN_OK;
 }
 
+static nn_status check_need(nn_context *c, const nn_plan_need *need) {
+    int64_t extent, elements;
+    nn_status status = value_of(c, &need->extent, &extent);
+    if (status == NN_OK) status = value_of(c, &need->elements, &elements);
+    if (status != NN_OK) return status;
+    if (extent < 0) {
+        return nn_fail(&c->report, NN_INVALID, "run: dimension %s of layer '%s' is negative",
+                       need->text, need->path);
+    }
+    if (extent > 0 || elements <= 0) return NN_OK;
+    return nn_fail(&c->report, NN_INVALID, "run: '%s' has nothing to take elements from: %s is 0",
+                   need->path, need->text);
+}
+
 static nn_status place(nn_context *c, uint32_t i) {
     const nn_plan_buffer *buffer = &c->plan->buffers[i];
     nn_plan_memory *memory = &c->buffers[i];
@@ -118,6 +132,9 @@ static nn_status measure_launch(nn_context *c, uint32_t i) {
 
 nn_status nn_plan_measure(nn_context *c) {
     nn_status status = measure_ports(c);
+    for (uint32_t i = 0; status == NN_OK && i < c->plan->need_count; i++) {
+        status = check_need(c, &c->plan->needs[i]);
+    }
     for (uint32_t i = 0; status == NN_OK && i < c->plan->buffer_count; i++) status = place(c, i);
     for (uint32_t i = 0; status == NN_OK && i < c->plan->launch_count; i++) {
         status = measure_launch(c, i);

@@ -123,6 +123,52 @@ static void add_buffers(const Build *b, nn_plan *plan) {
     plan->buffer_count = (uint32_t)count;
 }
 
+/* ---- needs ----------------------------------------------------------------------------------- */
+
+typedef VEC(nn_plan_need) Needs;
+
+static void add_need(const Build *b, Needs *needs, const char *path, Dim extent, Dim elements) {
+    nn_plan_need need = {.path = path ? path : "",
+                         .text = dim_text(b->dims, b->arena, extent),
+                         .extent = dim_expr(b, extent),
+                         .elements = dim_expr(b, elements)};
+    vec_push(b->arena, needs, need);
+}
+
+/* Sizes of the kernels' buffers that symbols may make negative; each once. The plan's own sizes are
+ * products, in which two negative ones would not show. */
+static void add_dimensions(const Build *b, Needs *needs) {
+    VEC(Dim) done = {0};
+    for (size_t i = 0; i < b->program->kernels.len; i++) {
+        const LKernel *kernel = b->program->kernels.data[i];
+        for (int p = 0; p < kernel->nparams; p++) {
+            const LBuffer *buffer = kernel->params[p];
+            for (int k = 0; k < buffer->rank; k++) {
+                int64_t least, most;
+                dim_range(buffer->dims[k], &least, &most);
+                bool is_done = least >= 0;
+                for (size_t d = 0; d < done.len; d++) {
+                    is_done |= done.data[d] == buffer->dims[k];
+                }
+                if (is_done) continue;
+                vec_push(b->arena, &done, buffer->dims[k]);
+                add_need(b, needs, kernel->path, buffer->dims[k], dim_int(b->dims, 0));
+            }
+        }
+    }
+}
+
+static void add_needs(const Build *b, nn_plan *plan) {
+    Needs needs = {0};
+    add_dimensions(b, &needs);
+    for (size_t i = 0; i < b->program->needs.len; i++) {
+        const LNeed *need = &b->program->needs.data[i];
+        add_need(b, &needs, need->path, need->extent, need->elements);
+    }
+    plan->needs = needs.data;
+    plan->need_count = (uint32_t)needs.len;
+}
+
 static void fill_plan(const Build *b, nn_plan *plan) {
     *plan = (nn_plan){.version = NN_PLAN_VERSION,
                       .struct_bytes = sizeof *plan,
@@ -141,6 +187,7 @@ static void fill_plan(const Build *b, nn_plan *plan) {
     }
     add_buffers(b, plan);
     add_launches(b, plan);
+    add_needs(b, plan);
     plan->plan_hash = nn_plan_hash(plan);
 }
 
@@ -182,18 +229,6 @@ static void fill_network(const Build *b, const TargetDesc *desc, const TargetOpt
     memcpy(network->magic, "nn-net\0\1", sizeof network->magic);
     network->inputs = tensors(b, graph->ninputs, graph->input_names, graph->inputs);
     network->outputs = tensors(b, graph->noutputs, graph->output_names, graph->outputs);
-}
-
-bool opencl_supports(const LProgram *program, Diag *diag) {
-    if (program->needs.len == 0) return true;
-    const LNeed *need = &program->needs.data[0];
-    const char *extent = dim_text(program->module->dims, program->module->arena, need->extent);
-    diag_error(diag, (Span){0},
-               "'%s' takes elements from an axis of size %s, which may be 0; target opencl cannot "
-               "check that when it "
-               "runs: give the symbol a value with -bind",
-               need->path, extent);
-    return false;
 }
 
 void opencl_build(const LProgram *program, const TargetDesc *desc, const TargetOptions *options,

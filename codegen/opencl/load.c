@@ -113,7 +113,6 @@ static bool make_functions(Loaded *loaded, Diag *diag) {
 
 bool opencl_load(const LProgram *program, const TargetDesc *desc, const TargetOptions *options,
                  LoadedNetwork *result, Diag *diag) {
-    if (!opencl_supports(program, diag)) return false;
     Arena *arena = arena_create();
     Loaded *loaded = arena_new(arena, Loaded);
     loaded->arena = arena;

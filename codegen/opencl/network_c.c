@@ -129,6 +129,24 @@ static void write_launches(Writer *w) {
     if (plan->launch_count) flush(w, "static const nn_plan_launch launches[] = {", &table);
 }
 
+static void write_needs(Writer *w) {
+    const nn_plan *plan = &w->network->plan;
+    StrBuf table = {0};
+    for (uint32_t i = 0; i < plan->need_count; i++) {
+        const nn_plan_need *need = &plan->needs[i];
+        str_append(&table, "    {");
+        add_name(&table, need->path);
+        str_append(&table, ", ");
+        add_name(&table, need->text);
+        str_append(&table, ", ");
+        add_expr(w, &table, &need->extent);
+        str_append(&table, ", ");
+        add_expr(w, &table, &need->elements);
+        str_append(&table, "},\n");
+    }
+    if (plan->need_count) flush(w, "static const nn_plan_need needs[] = {", &table);
+}
+
 static void write_source(Writer *w) {
     str_append(w->out, "/* The kernels, as they stand in the file of OpenCL C beside this one. */\n"
                        "static const char source[] =\n");
@@ -151,8 +169,9 @@ static void write_plan(Writer *w, bool has_weights) {
     add_name(&table, plan->options);
     str_printf(&table, ",\n    source, sizeof source - 1, UINT64_C(0x%016llx), %u,\n",
                (unsigned long long)plan->source_hash, plan->alignment);
-    str_printf(&table, "    %u, %u, %s, %s,\n    ", plan->buffer_count, plan->launch_count,
-               plan->buffer_count ? "buffers" : "0", plan->launch_count ? "launches" : "0");
+    str_printf(&table, "    %u, %u, %u, %s, %s, %s,\n    ", plan->buffer_count, plan->launch_count,
+               plan->need_count, plan->buffer_count ? "buffers" : "0",
+               plan->launch_count ? "launches" : "0", plan->need_count ? "needs" : "0");
     add_expr(w, &table, &plan->arena_bytes);
     str_printf(&table, ", %llu, %s, %zu, UINT64_C(0x%016llx)\n",
                (unsigned long long)plan->local_bytes,
@@ -305,6 +324,7 @@ void opencl_print_c(const LProgram *program, const TargetOptions *options,
     write_source(&w);
     write_buffers(&w);
     write_launches(&w);
+    write_needs(&w);
     write_plan(&w, has_weights);
     write_untyped(&w);
     write_network(&w);

@@ -17,10 +17,6 @@ typedef struct OpenclNetwork {
 
 bool opencl_describe(const TargetOptions *options, TargetDesc *desc, Arena *arena, Diag *diag);
 bool opencl_probe(StrBuf *line);
-/* Whether a launch plan can say what the program asks for: a plan checks no sizes but its tensors',
- * so an axis that gather or resize reads must not be empty. False with a diagnostic that names
- * -bind. */
-bool opencl_supports(const LProgram *program, Diag *diag);
 void opencl_build(const LProgram *program, const TargetDesc *desc, const TargetOptions *options,
                   Arena *arena, OpenclNetwork *network);
 /* The C file with the plan as data and the network's functions; weights_file: name to bring in,

@@ -54,7 +54,6 @@ static bool emit(const LProgram *program, const TargetDesc *desc, const TargetOp
         diag_error(diag, (Span){0}, "-emit=c writes several files and needs -o FILE to name them");
         return false;
     }
-    if (!opencl_supports(program, diag)) return false;
     opencl_build(program, desc, options, artifacts->arena, network);
     if (is_c) {
         add_c_files(program, desc, options, network, path, artifacts);

@@ -14,7 +14,7 @@
 extern "C" {
 #endif
 
-#define NN_PLAN_VERSION 1
+#define NN_PLAN_VERSION 2
 
 enum { NN_PLAN_MAX_ARGS = 64 };
 
@@ -58,6 +58,14 @@ typedef struct nn_plan_launch {
     uint32_t items[3];       /* work-items of a group along each axis */
 } nn_plan_launch;
 
+/* What the symbols of a run must leave: an extent that is not negative, and that is not 0 where
+ * there are elements to compute from it. */
+typedef struct nn_plan_need {
+    const char *path; /* the layer */
+    const char *text; /* the extent, for messages */
+    nn_expr extent, elements;
+} nn_plan_need;
+
 typedef struct nn_plan {
     uint32_t version, struct_bytes;
     const char *language; /* "opencl-c" */
@@ -68,9 +76,10 @@ typedef struct nn_plan {
     /* Bytes, a power of two: of every buffer's start. A device that asks for more refuses the plan;
      * processors ask for 128, and GPUs for up to 512. */
     uint32_t alignment;
-    uint32_t buffer_count, launch_count;
+    uint32_t buffer_count, launch_count, need_count;
     const nn_plan_buffer *buffers;
     const nn_plan_launch *launches;
+    const nn_plan_need *needs;
     nn_expr arena_bytes;
     uint64_t local_bytes; /* most local memory a work-group needs */
     const void *weights;  /* null: options->weights has to give them */

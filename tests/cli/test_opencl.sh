@@ -73,13 +73,4 @@ agrees examples/resnet18.nn -weights=random -bind N=1 -input image=random
 # Sizes that are known late, nothing at all among them.
 "$nnc" verify tests/networks/all_ops.nn -weights=random -targets=opencl -n=5 >"$folder/log" 2>&1 || fail "$(cat "$folder/log")"
 ! grep -q OFF "$folder/log" || fail "$(cat "$folder/log")"
-# verify names a target that does not take a network, and goes on; asked for by name, that is a failure.
-printf 'network take(table: f32[T, 3], rows: i64[R]) -> (y: f32[R, 3]) {\n  y = gather(table, rows)\n}\n' >"$folder/take.nn"
-"$nnc" verify "$folder/take.nn" -n=2 >"$folder/log" 2>&1 || fail "$(cat "$folder/log")"
-grep -q "opencl *does not take this network" "$folder/log" || fail "$(cat "$folder/log")"
-! "$nnc" verify "$folder/take.nn" -n=2 -targets=opencl >"$folder/log" 2>&1 || fail "$(cat "$folder/log")"
-# What a plan cannot check is refused before it is made.
-! "$nnc" "$folder/take.nn" -target=opencl -o "$folder/take.c" 2>"$folder/log" || fail "gather from an axis that may be empty"
-grep -q "'y' takes elements from an axis of size T, which may be 0.*-bind" "$folder/log" || fail "$(cat "$folder/log")"
-"$nnc" "$folder/take.nn" -target=opencl -bind T=5 -o "$folder/take.c" || fail "gather from an axis of known size"
 echo "opencl: all right"

@@ -64,7 +64,7 @@ typedef struct CaseIo {
 } CaseIo;
 
 enum { BUFFER_X, BUFFER_W, BUFFER_T, BUFFER_U, BUFFER_Y, BUFFER_TAIL, CASE_BUFFERS };
-enum { CASE_LAUNCHES = 4 };
+enum { CASE_LAUNCHES = 4, CASE_NEEDS = 2 };
 
 typedef struct Case {
     nn_network network;
@@ -72,6 +72,7 @@ typedef struct Case {
     nn_tensor input, outputs[2];
     nn_plan_buffer buffers[CASE_BUFFERS];
     nn_plan_launch launches[CASE_LAUNCHES];
+    nn_plan_need needs[CASE_NEEDS];
 } Case;
 
 static const char *const case_symbols[] = {"N"};
@@ -134,6 +135,9 @@ static inline void case_make(Case *c) {
     c->launches[2] = case_launch("nn_fma", fma_buffers, 4);
     c->launches[3] = case_launch("nn_tail", tail_buffers, 2);
     c->launches[3].groups[0] = (nn_expr)EXPR(tail_groups);
+    const nn_plan_need needs[] = {{"layer", "4*N", EXPR(bytes), EXPR(zero)},
+                                  {"layer", "N", EXPR(n), EXPR(n)}};
+    memcpy(c->needs, needs, sizeof needs);
     c->plan = (nn_plan){.version = NN_PLAN_VERSION,
                         .struct_bytes = sizeof c->plan,
                         .language = "opencl-c",
@@ -143,8 +147,10 @@ static inline void case_make(Case *c) {
                         .alignment = CASE_ALIGNMENT,
                         .buffer_count = CASE_BUFFERS,
                         .launch_count = CASE_LAUNCHES,
+                        .need_count = CASE_NEEDS,
                         .buffers = c->buffers,
                         .launches = c->launches,
+                        .needs = c->needs,
                         .arena_bytes = EXPR(arena),
                         .weights = case_weights,
                         .weights_bytes = sizeof case_weights};

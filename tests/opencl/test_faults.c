@@ -248,6 +248,53 @@ static void test_false_sizes(void) {
     expect_clean("false sizes", 0);
 }
 
+/* A run whose symbols leave too little of an extent is refused, and touches nothing. */
+static void expect_need(nn_plan_need need, int64_t n, nn_status status, const char *word) {
+    Case c;
+    case_make(&c);
+    c.needs[CASE_NEEDS - 1] = need;
+    c.plan.plan_hash = nn_plan_hash(&c.plan);
+    Watch watch = {.logged = ""};
+    int64_t limit = 100;
+    nn_options options = watch_options(&watch, &limit);
+    nn_context *context = NULL;
+    int is_right;
+    CHECK(nn_plan_create(&c.network, &c.plan, &options, &context) == NN_OK);
+    for (int again = 0; again < 2; again++) {
+        long calls = fake->calls;
+        nn_status got = run_case(context, n, &is_right);
+        if (got != status || !strstr(nn_plan_message(context), word)) {
+            fprintf(stderr, "%s: status %d, '%s'\n", word, (int)got, nn_plan_message(context));
+            failures++;
+        }
+        CHECK(status == NN_OK ? is_right : case_y[0] == -77 && fake->calls == calls);
+        CHECK(run_case(context, 9, &is_right) == NN_OK && is_right);
+    }
+    nn_plan_destroy(context);
+    expect_clean(word, 0);
+}
+
+static void test_needs(void) {
+    static const int64_t big_code[] = {NN_EXPR_SYMBOL, 0, NN_EXPR_CONST, -9,
+                                       NN_EXPR_ADD,    0, NN_EXPR_CONST, INT64_MAX / 5,
+                                       NN_EXPR_MUL,    0};
+    static const int64_t less_code[] = {NN_EXPR_SYMBOL, 0, NN_EXPR_CONST, -5, NN_EXPR_ADD, 0};
+    nn_plan_need need = {"picked", "N - 2", EXPR(tail), EXPR(n)};
+    expect_need(need, 2, NN_INVALID, "run: 'picked' has nothing to take elements from: N - 2 is 0");
+    expect_need(need, 3, NN_OK, "");
+    need.elements = (nn_expr)EXPR(zero);
+    expect_need(need, 2, NN_OK, "");
+    need.elements = (nn_expr)EXPR(tail);
+    expect_need(need, 2, NN_OK, "");
+    need = (nn_plan_need){"picked", "N - 5", EXPR(less), EXPR(zero)};
+    expect_need(need, 5, NN_OK, "");
+    expect_need(need, 4, NN_INVALID, "run: dimension N - 5 of layer 'picked' is negative");
+    need = (nn_plan_need){"picked", "N", EXPR(n), EXPR(big)};
+    expect_need(need, 3, NN_TOO_LARGE, "does not fit 64 bits");
+    need = (nn_plan_need){"picked", "big", EXPR(big), EXPR(zero)};
+    expect_need(need, 15, NN_TOO_LARGE, "does not fit 64 bits");
+}
+
 /* No group in one kernel: it is not launched, the others are. */
 static void test_nothing_to_do(void) {
     static const int64_t zero[] = {NN_EXPR_CONST, 0};
@@ -307,6 +354,10 @@ static void own_case(Editable *e) {
         e->symbols[i] = 0;
         launch->buffers = e->buffers[i];
         launch->symbols = &e->symbols[i];
+    }
+    for (int i = 0; i < CASE_NEEDS; i++) {
+        own_expr(e, &e->c.needs[i].extent);
+        own_expr(e, &e->c.needs[i].elements);
     }
     own_expr(e, &e->c.plan.arena_bytes);
     own_expr(e, &e->c.input.dims[0]);
@@ -431,6 +482,7 @@ int main(int argc, char **argv) {
     test_choice(&c);
     test_limits(&c);
     test_false_sizes();
+    test_needs();
     test_nothing_to_do();
     test_random_plans();
     test_every_call(&c, 1);

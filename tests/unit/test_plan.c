@@ -68,6 +68,8 @@ Test(plan, head) {
     REFUSED("alignment", c.plan.alignment = 1u << 31);
     REFUSED("buffers", c.plan.buffers = NULL);
     REFUSED("launches", c.plan.launches = NULL);
+    REFUSED("needs", c.plan.needs = NULL);
+    REFUSED("missing", c.plan.need_count = UINT32_MAX);
     REFUSED("missing", c.plan.buffer_count = UINT32_MAX);
     REFUSED("missing", c.plan.launch_count = UINT32_MAX);
     REFUSED("weights", c.plan.weights_bytes++);
@@ -170,6 +172,20 @@ Test(plan, launches) {
     }
 }
 
+Test(plan, needs) {
+    static const int64_t below[] = {NN_EXPR_CONST, -1};
+    for (int i = 0; i < CASE_NEEDS; i++) {
+        REFUSED("need has no path", c.needs[i].path = NULL);
+        REFUSED("no text", c.needs[i].text = NULL);
+        REFUSED("extent of a need", c.needs[i].extent.code = NULL);
+        REFUSED("extent of a need", c.needs[i].extent.length--);
+        REFUSED("extent of a need", c.needs[i].extent = ((nn_expr){2, below}));
+        REFUSED("elements of a need", c.needs[i].elements.length = 0);
+        REFUSED("elements of a need", c.needs[i].elements.length = SIZE_MAX);
+        REFUSED("elements of a need", c.needs[i].elements = ((nn_expr){2, below}));
+    }
+}
+
 /* ---- every byte --------------------------------------------------------------------------------- */
 
 /* An edit that leaves the hash alone is always found, wherever the plan says something. */
@@ -216,6 +232,10 @@ Test(plan, every_edit_is_noticed) {
         expect_all_noticed(&c, &c.buffers[k], buffer_fields, sizeof buffer_fields / sizeof(Field));
     }
     cr_expect_eq(nn_plan_check(&c.plan, &c.network, NULL), NN_OK);
+    const char *reason;
+    c.plan.need_count--;
+    cr_expect_eq(nn_plan_check(&c.plan, &c.network, &reason), NN_MISMATCH);
+    cr_expect_str_eq(reason, "the plan was changed since it was written");
 }
 
 /* The texts, the expressions and the lists too. */
@@ -224,9 +244,13 @@ Test(plan, every_changed_text_is_noticed) {
     case_make(&c);
     static char source[sizeof case_source], name[] = "nn_add";
     static int64_t code[sizeof groups_code / sizeof groups_code[0]];
+    static int64_t extent[sizeof n_code / sizeof n_code[0]];
+    static char text[] = "N", path[] = "layer";
     static uint32_t list[] = {BUFFER_X, BUFFER_W, BUFFER_T};
     memcpy(source, case_source, sizeof source);
     memcpy(code, groups_code, sizeof code);
+    memcpy(extent, n_code, sizeof extent);
+    c.needs[0] = (nn_plan_need){path, text, {sizeof extent / sizeof extent[0], extent}, EXPR(n)};
     c.plan.source = source;
     c.launches[0].kernel = name;
     c.launches[0].groups[0].code = code;
@@ -236,6 +260,9 @@ Test(plan, every_changed_text_is_noticed) {
     for (size_t i = 0; i + 1 < sizeof source; i++) expect_noticed(&c, (unsigned char *)source + i);
     for (size_t i = 0; i + 1 < sizeof name; i++) expect_noticed(&c, (unsigned char *)name + i);
     for (size_t i = 0; i < sizeof code; i++) expect_noticed(&c, (unsigned char *)code + i);
+    for (size_t i = 0; i < sizeof extent; i++) expect_noticed(&c, (unsigned char *)extent + i);
+    for (size_t i = 0; i + 1 < sizeof text; i++) expect_noticed(&c, (unsigned char *)text + i);
+    for (size_t i = 0; i + 1 < sizeof path; i++) expect_noticed(&c, (unsigned char *)path + i);
     for (size_t i = 0; i < sizeof list; i++) expect_noticed(&c, (unsigned char *)list + i);
 }
 
