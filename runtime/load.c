@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "map.h"
+#include "nn/format.h"
 
 struct nn_library {
     void *handle;
@@ -51,6 +52,46 @@ static const char *check_elf(const nn_map *map) {
     return NULL;
 }
 
+/* Whether the notes of a segment hold the build id of objects that nnc seals. */
+static int has_sealed_build_id(const nn_map *map, const Elf64_Phdr *segment) {
+    enum { ID_BYTES = sizeof NN_SEALED_BUILD_ID - 1 };
+    uint64_t at = segment->p_offset, end = at + segment->p_filesz;
+    Elf64_Nhdr note;
+    while (end - at >= sizeof note) {
+        memcpy(&note, map->data + at, sizeof note);
+        uint64_t name = at + sizeof note, desc = name + ((note.n_namesz + 3ull) & ~3ull);
+        uint64_t next = desc + ((note.n_descsz + 3ull) & ~3ull);
+        if (next > end) return 0;
+        if (note.n_type == NT_GNU_BUILD_ID && note.n_descsz == ID_BYTES &&
+            memcmp(map->data + desc, NN_SEALED_BUILD_ID, ID_BYTES) == 0)
+            return 1;
+        at = next;
+    }
+    return 0;
+}
+
+/* After check_elf. Objects that somebody else linked have no seal and need none. */
+static const char *check_seal(const nn_map *map) {
+    nn_seal seal = {{0}, 0, 0};
+    if (map->size >= sizeof seal) memcpy(&seal, map->data + map->size - sizeof seal, sizeof seal);
+    if (memcmp(seal.mark, NN_SEAL_MARK, sizeof seal.mark) == 0) {
+        uint64_t bytes = map->size - sizeof seal;
+        return seal.bytes == bytes && seal.hash == nn_seal_hash(map->data, bytes)
+                   ? NULL
+                   : "it was changed after nnc wrote it";
+    }
+    Elf64_Ehdr head;
+    memcpy(&head, map->data, sizeof head);
+    for (unsigned i = 0; i < head.e_phnum; i++) {
+        Elf64_Phdr segment;
+        memcpy(&segment, map->data + head.e_phoff + i * sizeof segment, sizeof segment);
+        if (segment.p_type == PT_NOTE && within(segment.p_offset, segment.p_filesz, map->size) &&
+            has_sealed_build_id(map, &segment))
+            return "it was cut off";
+    }
+    return NULL;
+}
+
 static const char *check_network(const nn_network *network) {
     if (!network) return "it exports no network";
     if (memcmp(network->magic, "nn-net\0\1", sizeof network->magic) != 0)
@@ -76,6 +117,7 @@ nn_status nn_load(const char *path, nn_library **result, const char **reason) {
     if (nn_map_file(path, &map) != NN_OK)
         return refuse(library, NN_IO, "it cannot be read", reason);
     const char *fault = check_elf(&map);
+    if (!fault) fault = check_seal(&map);
     nn_unmap_file(&map);
     if (fault) return refuse(library, NN_MISMATCH, fault, reason);
 

@@ -2,6 +2,7 @@
  * driver. */
 #define _GNU_SOURCE
 #include "codegen/cpu/emit.h"
+#include "nn/format.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -63,7 +64,7 @@ static bool run_linker(const char *linker, const char *input, const char *output
     const char *const words[] = {linker,
                                  "-shared",
                                  "--hash-style=gnu",
-                                 "--build-id=none",
+                                 "--build-id=0x" NN_SEALED_BUILD_ID_HEX,
                                  "-z",
                                  "noexecstack",
                                  "-z",
@@ -85,6 +86,16 @@ static bool run_linker(const char *linker, const char *input, const char *output
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return true;
     diag_error(diag, (Span){0}, "'%s' could not link the network", linker);
     return false;
+}
+
+/* What the runtime checks before it lets the dynamic loader near the file. */
+static ObjectCode seal(Arena *arena, const FileBytes *file) {
+    nn_seal end = {.bytes = file->size, .hash = nn_seal_hash(file->data, file->size)};
+    memcpy(end.mark, NN_SEAL_MARK, sizeof end.mark);
+    uint8_t *data = arena_array(arena, uint8_t, file->size + sizeof end);
+    memcpy(data, file->data, file->size);
+    memcpy(data + file->size, &end, sizeof end);
+    return (ObjectCode){data, file->size + sizeof end};
 }
 
 bool cpu_link(const ObjectCode *object, const CpuMachine *machine, Arena *arena, ObjectCode *linked,
@@ -110,6 +121,6 @@ bool cpu_link(const ObjectCode *object, const CpuMachine *machine, Arena *arena,
     unlink(input);
     unlink(output);
     rmdir(folder);
-    *linked = (ObjectCode){bytes.data, bytes.size};
+    if (ok) *linked = seal(arena, &bytes);
     return ok;
 }

@@ -2,7 +2,9 @@
 #ifndef NN_FORMAT_H
 #define NN_FORMAT_H
 
+#include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define NN_WEIGHT_FILE_MAGIC "nn-wts\0\1" /* 8 bytes, the terminating zero not counted */
 
@@ -16,5 +18,32 @@ typedef struct nn_weight_file {
     uint64_t weights_bytes;
     uint8_t reserved[32]; /* zero */
 } nn_weight_file;
+
+#define NN_SEAL_MARK "nn-seal\1" /* 8 bytes, the terminating zero not counted */
+/* Build id of shared objects that end with a seal: without one they were cut. */
+#define NN_SEALED_BUILD_ID "sealed by nnc 01" /* 16 bytes, the terminating zero not counted */
+#define NN_SEALED_BUILD_ID_HEX                                                                     \
+    "7365616c6564206279206e6e63203031" /* the same, for a linker's --build-id */
+
+/* The end of a shared object that nnc linked, after all that the dynamic loader looks at. */
+typedef struct nn_seal {
+    char mark[8];
+    uint64_t bytes; /* of the file before the seal */
+    uint64_t hash;  /* of these, by nn_seal_hash */
+} nn_seal;
+
+/* Sums up bytes so that no single changed word goes unnoticed: against accidents, not against
+ * attackers. A last incomplete word is filled up with zeros. */
+static inline uint64_t nn_seal_hash(const void *data, size_t bytes) {
+    const unsigned char *at = (const unsigned char *)data;
+    uint64_t hash = 0xcbf29ce484222325u ^ bytes;
+    for (size_t done = 0; done < bytes; done += 8) {
+        uint64_t word = 0;
+        memcpy(&word, at + done, bytes - done < 8 ? bytes - done : 8);
+        hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+        hash ^= hash >> 29;
+    }
+    return hash;
+}
 
 #endif

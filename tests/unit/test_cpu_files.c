@@ -24,20 +24,47 @@ Test(cpu_files, only_the_interface_is_visible) {
     cpu_end(&f);
 }
 
+/* Null where the bytes load; else why not. */
+static const char *load_bytes(const uint8_t *data, size_t size, nn_library **library) {
+    char path[] = "/tmp/nnc-test-XXXXXX";
+    int fd = mkstemp(path);
+    cr_assert(write(fd, data, size) == (ssize_t)size);
+    close(fd);
+    const char *reason = "";
+    nn_status status = nn_load(path, library, &reason);
+    unlink(path);
+    return status == NN_OK ? NULL : reason;
+}
+
 Test(cpu_files, shared_object_loads) {
     CpuFixture f = make_program();
     Artifacts files = cpu_emit(&f, "so");
-    char path[] = "/tmp/nnc-test-XXXXXX";
-    int fd = mkstemp(path);
-    cr_assert(write(fd, files.files.data[0].data, files.files.data[0].size) ==
-              (ssize_t)files.files.data[0].size);
-    close(fd);
     nn_library *library;
-    const char *reason = "";
-    cr_assert(nn_load(path, &library, &reason) == NN_OK, "%s", reason);
+    const char *reason = load_bytes(files.files.data[0].data, files.files.data[0].size, &library);
+    cr_assert_null(reason, "%s", reason);
     run_between_guards(nn_library_network(library), 7, 9);
     nn_unload(library);
-    unlink(path);
+    cpu_end(&f);
+}
+
+Test(cpu_files, changed_shared_objects_are_refused) {
+    CpuFixture f = make_program();
+    Artifacts files = cpu_emit(&f, "so");
+    size_t size = files.files.data[0].size;
+    uint8_t *data = arena_array(f.arena, uint8_t, size);
+    nn_library *library;
+    memcpy(data, files.files.data[0].data, size);
+    for (size_t cut = 1; cut < 200; cut++) {
+        const char *reason = load_bytes(data, size - cut, &library);
+        cr_assert(reason, "loads without its last %zu bytes", cut);
+        cr_expect_str_eq(reason, "it was cut off");
+    }
+    /* Every byte of the seal and of the headers, and some of all others. */
+    for (size_t at = 0; at < size; at += at < 256 || at + 64 > size ? 1 : 101) {
+        data[at] ^= 0x10;
+        cr_expect(load_bytes(data, size, &library), "loads with byte %zu changed", at);
+        data[at] ^= 0x10;
+    }
     cpu_end(&f);
 }
 
