@@ -35,7 +35,9 @@ static void add_c_files(const LProgram *program, const TargetDesc *desc,
     const char *inside = options->external_weights ? NULL : path_base(weights_path);
     opencl_print_c(program, options, network, path_base(header_path), inside, &c);
     add_text(artifacts, path, &c);
-    abi_header(program, options->prefix, desc->name, context_bytes(network), &header);
+    AbiTarget target = {
+        .text = desc->name, .context_bytes = context_bytes(network), .has_driver = true};
+    abi_header(program, options->prefix, &target, &header);
     add_text(artifacts, header_path, &header);
     const char *source = network->plan.source;
     add_file(artifacts, path_with_extension(arena, path, ".cl"), source, strlen(source));
