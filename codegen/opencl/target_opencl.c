@@ -41,11 +41,10 @@ static void add_c_files(const LProgram *program, const TargetDesc *desc,
     add_text(artifacts, header_path, &header);
     const char *source = network->plan.source;
     add_file(artifacts, path_with_extension(arena, path, ".cl"), source, strlen(source));
-    if (program->weight_bytes > 0 || options->external_weights) {
-        size_t bytes;
-        const uint8_t *weights = abi_weight_file(program, options->source_hash, arena, &bytes);
-        add_file(artifacts, weights_path, weights, bytes);
-    }
+    /* Always, so that a build knows which files there will be. */
+    size_t bytes;
+    const uint8_t *weights = abi_weight_file(program, options->source_hash, arena, &bytes);
+    add_file(artifacts, weights_path, weights, bytes);
 }
 
 static bool emit(const LProgram *program, const TargetDesc *desc, const TargetOptions *options,
