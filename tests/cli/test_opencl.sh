@@ -52,6 +52,14 @@ for compiler in gcc clang-19; do
         -c "$folder/a/cnn.c" -o "$folder/$compiler.o"
 done
 
+# A network with 47 MB of weights compiles at once: they pass by the C compiler.
+"$nnc" examples/resnet18.nn -weights=random -bind N=1 -target=opencl -device=pocl-256 -o "$folder/resnet18.c"
+[ "$(stat -c %s "$folder/resnet18.weights")" -gt 46000000 ] || fail "resnet18.weights: $(ls -l "$folder")"
+[ "$(stat -c %s "$folder/resnet18.c")" -lt 1000000 ] || fail "weights in resnet18.c: $(ls -l "$folder")"
+timeout 3 gcc -O2 -I runtime -I "$folder" -c "$folder/resnet18.c" -o "$folder/resnet18.o" || fail "gcc takes 3 s for resnet18.c, or refuses it"
+[ "$(stat -c %s "$folder/resnet18.o")" -gt 46000000 ] || fail "resnet18.o lacks its weights"
+rm "$folder"/resnet18.*
+
 if ! "$nnc" devices | grep -q '^opencl .*units'; then
     echo "no OpenCL device"
     exit 77
