@@ -1,10 +1,11 @@
-# nnc_add_network(<target> <net.nn> [TARGET cpu] [NAME name] [NETWORK name] [WEIGHTS file] [OPTIONS option...])
+# nnc_add_network(<target> <net.nn> [TARGET cpu|opencl] [NAME name] [NETWORK name] [WEIGHTS file] [OPTIONS option...])
 #
 # Compiles a network and adds it to <target>, an executable or library of the same folder: <target> is linked with the
-# generated object and can include the generated header. Compiled again when the source, a file that it imports, the
+# generated code and can include the generated header. Compiled again when the source, a file that it imports, the
 # weights, the compiler or these arguments change. Call it once for each network.
 #
-#   TARGET   what to compile for: cpu (the default)
+#   TARGET   what to compile for: cpu (the default), an object; opencl, C that is compiled with <target> and linked with
+#            nnc::runtime
 #   NAME     of the header (NAME.h) and prefix of all generated names. Default: the header is called like NETWORK or the
 #            source, and the prefix is the network's name
 #   NETWORK  which network of the file, where it has several
@@ -17,15 +18,36 @@
 
 cmake_policy(VERSION 3.20...3.25)
 
-# The files that a target writes, from the path without extension; those with a suffix that CMake can link or compile
-# become part of the program.
-function(_nnc_outputs target stem result)
+# What a target writes, from the path without extension. Sets in the caller's scope:
+#   product  what -o names
+#   sources  files that become part of the program: objects, or C that CMake compiles
+#   others   what is written besides
+#   weights  a file that the assembler brings into the first source; empty where there is none
+#   for_cpu  whether the code is a processor's, which -mtriple names
+#   runtime  whether the code calls libnnrt
+function(_nnc_files target stem)
+  set(rows cpu opencl)
+  set(weights "")
   if(target STREQUAL "cpu")
-    set(outputs "${stem}.o" "${stem}.h")
+    set(product "${stem}.o")
+    set(sources "${stem}.o")
+    set(others "${stem}.h")
+    set(for_cpu TRUE)
+    set(runtime FALSE)
+  elseif(target STREQUAL "opencl")
+    set(product "${stem}.c")
+    set(sources "${stem}.c")
+    set(weights "${stem}.weights")
+    set(others "${stem}.h" "${stem}.cl" "${weights}")
+    set(for_cpu FALSE)
+    set(runtime TRUE)
   else()
-    message(FATAL_ERROR "nnc_add_network: TARGET '${target}' is not there; this version of nnc has: cpu")
+    list(JOIN rows ", " rows)
+    message(FATAL_ERROR "nnc_add_network: TARGET '${target}' is not there; this version of nnc has: ${rows}")
   endif()
-  set(${result} "${outputs}" PARENT_SCOPE)
+  foreach(variable product sources others weights for_cpu runtime)
+    set(${variable} "${${variable}}" PARENT_SCOPE)
+  endforeach()
 endfunction()
 
 # -mtriple=... in a cross build, else nothing.
@@ -90,6 +112,41 @@ function(_nnc_check_target target)
   endif()
 endfunction()
 
+# Generated C is compiled as it is: the warnings that the program asks for are not for it, and nothing is put in front of
+# it. (CMake leaves sources with options of their own out of unity builds.)
+function(_nnc_add_sources target sources weights)
+  foreach(source IN LISTS sources)
+    if(NOT source MATCHES "[.]c$")
+      continue()
+    endif()
+    get_property(languages GLOBAL PROPERTY ENABLED_LANGUAGES)
+    if(NOT "C" IN_LIST languages)
+      message(FATAL_ERROR "nnc_add_network: '${target}' gets a network in C, a language that the project does not have; "
+        "name it: project(... LANGUAGES C CXX)")
+    endif()
+    set_source_files_properties("${source}" PROPERTIES LANGUAGE C COMPILE_OPTIONS "-w" SKIP_PRECOMPILE_HEADERS ON)
+  endforeach()
+  if(weights)
+    list(GET sources 0 source)
+    set_source_files_properties("${source}" PROPERTIES OBJECT_DEPENDS "${weights}"
+      COMPILE_DEFINITIONS "NN_WEIGHTS_FILE=\"${weights}\"")
+  endif()
+  target_sources(${target} PRIVATE ${sources})
+endfunction()
+
+# As target_link_libraries does it with PRIVATE, which does not go with calls of it that lack such a word.
+function(_nnc_link_runtime target)
+  if(NOT TARGET nnc::runtime)
+    message(STATUS "nnc_add_network: the network of '${target}' calls libnnrt; link one that was built for this machine")
+    return()
+  endif()
+  set_property(TARGET ${target} APPEND PROPERTY LINK_LIBRARIES nnc::runtime)
+  get_target_property(type ${target} TYPE)
+  if(type STREQUAL "STATIC_LIBRARY")
+    set_property(TARGET ${target} APPEND PROPERTY INTERFACE_LINK_LIBRARIES "$<LINK_ONLY:nnc::runtime>")
+  endif()
+endfunction()
+
 function(nnc_add_network target source)
   cmake_parse_arguments(PARSE_ARGV 2 arg "" "TARGET;NAME;NETWORK;WEIGHTS" "OPTIONS")
   if(DEFINED arg_UNPARSED_ARGUMENTS)
@@ -126,11 +183,6 @@ function(nnc_add_network target source)
     list(APPEND arguments "-weights=${weights}")
     list(APPEND inputs "${weights}")
   endif()
-  if(NOT arg_OPTIONS MATCHES "(^|;)--?mtriple(=|;|$)")
-    _nnc_triple(triple)
-    list(APPEND arguments ${triple})
-  endif()
-
   # A folder for each target, so that targets which use the same network can be built at the same time.
   set(folder "${CMAKE_CURRENT_BINARY_DIR}/nnc/${target}")
   set(stem "${folder}/${name}")
@@ -141,21 +193,31 @@ function(nnc_add_network target source)
   set_property(TARGET ${target} APPEND PROPERTY NNC_NETWORKS "${name}")
   file(MAKE_DIRECTORY "${folder}")
 
-  _nnc_outputs("${arg_TARGET}" "${stem}" outputs)
-  list(GET outputs 0 first)
-  set(written ${outputs})
+  _nnc_files("${arg_TARGET}" "${stem}")
+  if(for_cpu AND NOT arg_OPTIONS MATCHES "(^|;)--?mtriple(=|;|$)")
+    _nnc_triple(triple)
+    list(APPEND arguments ${triple})
+  endif()
+  set(written ${sources} ${others})
   if(arg_OPTIONS MATCHES "(^|;)--?weights-out(=|;|$)")
     list(APPEND written "${stem}.weights")
+    list(REMOVE_DUPLICATES written)
+    set(weights "")
   endif()
+  list(APPEND arguments -o "${product}" -MF "${stem}.d" ${arg_OPTIONS})
   file(RELATIVE_PATH shown "${CMAKE_SOURCE_DIR}" "${source}")
   add_custom_command(OUTPUT ${written}
-    COMMAND "$<TARGET_FILE:nnc::nnc>" ${arguments} -o "${first}" -MF "${stem}.d" ${arg_OPTIONS}
+    COMMAND "$<TARGET_FILE:nnc::nnc>" ${arguments}
     DEPENDS ${inputs}
     DEPFILE "${stem}.d"
     WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}"
     COMMENT "Compiling network ${shown} for ${arg_TARGET}"
     VERBATIM)
-  target_sources(${target} PRIVATE ${outputs})
+  _nnc_add_sources(${target} "${sources}" "${weights}")
+  target_sources(${target} PRIVATE ${others})
+  if(runtime)
+    _nnc_link_runtime(${target})
+  endif()
   get_target_property(headers nnc::headers INTERFACE_INCLUDE_DIRECTORIES)
   target_include_directories(${target} PRIVATE "${folder}" "${headers}")
 endfunction()

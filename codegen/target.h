@@ -62,9 +62,14 @@ const Target *target_find(const char *name);
 uint64_t abi_interface_hash(const LProgram *program, const char *prefix);
 const char *abi_linker_name(Arena *arena, const LProgram *program, const char *prefix,
                             const char *function);
-/* The generated header (see docs/runtime.md). context_bytes: -1 where symbols decide. */
-void abi_header(const LProgram *program, const char *prefix, const char *target_text,
-                int64_t context_bytes, StrBuf *out);
+/* What a generated header says of its target. */
+typedef struct AbiTarget {
+    const char *text;      /* what the network is compiled for */
+    int64_t context_bytes; /* -1 where symbols decide */
+    bool has_driver;       /* a driver runs it: with memory of its own, and it may fail midway */
+} AbiTarget;
+/* The generated header (see docs/runtime.md). */
+void abi_header(const LProgram *program, const char *prefix, const AbiTarget *target, StrBuf *out);
 /* A dimension as nn_expr code. */
 size_t abi_expr(const LProgram *program, Dim dim, Arena *arena, const int64_t **code);
 /* The weight section: every weight at its weight_offset, 64-byte aligned. */

@@ -19,7 +19,7 @@ typedef struct Header {
     const char *prefix, *upper;
     AbiSymbols symbols;
     AbiMembers members;
-    int64_t context_bytes; /* -1: symbols decide */
+    const AbiTarget *target;
 } Header;
 
 /* Text inside a comment must not end it. */
@@ -46,11 +46,11 @@ static const char *shape_text(const Header *h, const TensorType *type) {
     return copy;
 }
 
-static void write_top(const Header *h, const char *target_text) {
+static void write_top(const Header *h) {
     StrBuf *out = h->out;
     str_printf(out, "/* %s: a neural network compiled by nnc for %s.\n",
                comment_text(h->arena, h->program->graph->name),
-               comment_text(h->arena, target_text));
+               comment_text(h->arena, h->target->text));
     str_append(out, " * Generated; changes are lost.\n *\n"
                     " * A run needs a context, set up once:\n *\n");
     str_append(out, " *     nn_options options = {sizeof(nn_options)};\n");
@@ -70,8 +70,8 @@ static void write_top(const Header *h, const char *target_text) {
     str_printf(out,
                " *     %s_io io = {...};\n *     %s_run(context, &io);\n *\n"
                " * nn_default_options of libnnrt fills the options with an allocator (for "
-               "%s_create) and threads. */\n",
-               h->prefix, h->prefix, h->prefix);
+               "%s_create)%s. */\n",
+               h->prefix, h->prefix, h->prefix, h->target->has_driver ? "" : " and threads");
     str_printf(out, "#ifndef NN_NETWORK_%s_H\n#define NN_NETWORK_%s_H\n\n#include <nn/nn.h>\n\n",
                h->prefix, h->prefix);
     str_printf(
@@ -129,10 +129,10 @@ static void write_constants(const Header *h) {
     for (int i = 0; i < graph->noutputs; i++) {
         write_tensor_constants(h, &done, h->members.outputs[i], &graph->outputs[i]->type);
     }
-    if (h->symbols.count == 0 && h->context_bytes >= 0) {
+    if (h->symbols.count == 0 && h->target->context_bytes >= 0) {
         str_append(h->out, "/* Bytes of a context, to be aligned to 64. */\n");
         str_printf(h->out, "#define %s_CONTEXT_BYTES %lld\n", h->upper,
-                   (long long)h->context_bytes);
+                   (long long)h->target->context_bytes);
     }
     if (h->out->len > before) str_append(h->out, "\n");
 }
@@ -188,30 +188,39 @@ static void write_functions(const Header *h) {
     }
     str_printf(out,
                "/* Sets a context up in the caller's memory, which stays the caller's and must "
-               "outlive it. */\n"
+               "outlive it.%s */\n"
                "nn_status %s_init(void *memory, size_t bytes, const nn_options *options, "
                "nn_context **context);\n\n"
                "/* The same in memory from options->allocate. */\n"
                "nn_status %s_create(const nn_options *options, nn_context **context);\n\n",
+               h->target->has_driver ? "\n * Memory on the device is taken too, and memory that "
+                                       "the device's driver wants for itself."
+                                     : "",
                p, p);
+    str_printf(
+        out,
+        "/* Computes the outputs. One run at a time in a context; contexts are independent. "
+        "%s */\n"
+        "nn_status %s_run(nn_context *context, const %s_io *io);\n\n",
+        h->target->has_driver
+            ? "The device's driver\n"
+              " * may allocate. A run that is refused (NN_INVALID, NN_TOO_LARGE) has written "
+              "nothing; one that fails on\n"
+              " * the device may have written a part of the outputs."
+            : "Nothing is allocated,\n"
+              " * and on any status but NN_OK nothing was written.",
+        p, p);
     str_printf(out,
-               "/* Computes the outputs. One run at a time in a context; contexts are independent. "
-               "Nothing is allocated,\n"
-               " * and on any status but NN_OK nothing was written. */\n"
-               "nn_status %s_run(nn_context *context, const %s_io *io);\n\n",
-               p, p);
-    str_printf(out,
-               "/* Ends a context; gives memory from %s_create back. Null is allowed. */\n"
+               "/* Ends a context; gives memory from %s_create back%s. Null is allowed. */\n"
                "void %s_destroy(nn_context *context);\n\n"
                "/* Details of the context's last failure; \"\" if there was none. Never null. */\n"
                "const char *%s_message(const nn_context *context);\n\n"
                "/* Names, types, shapes and sizes. */\n"
                "const nn_network *%s_info(void);\n\n",
-               p, p, p, p);
+               p, h->target->has_driver ? ", and the device's" : "", p, p, p);
 }
 
-void abi_header(const LProgram *program, const char *prefix, const char *target_text,
-                int64_t context_bytes, StrBuf *out) {
+void abi_header(const LProgram *program, const char *prefix, const AbiTarget *target, StrBuf *out) {
     Arena *arena = arena_create();
     Header h = {.program = program,
                 .arena = arena,
@@ -219,9 +228,9 @@ void abi_header(const LProgram *program, const char *prefix, const char *target_
                 .prefix = prefix,
                 .upper = abi_upper(arena, prefix),
                 .symbols = abi_symbols(program, arena),
-                .context_bytes = context_bytes};
+                .target = target};
     h.members = abi_members(program, &h.symbols, arena);
-    write_top(&h, target_text);
+    write_top(&h);
     write_linker_names(&h);
     write_constants(&h);
     write_limits(&h);

@@ -7,8 +7,8 @@ static bool same(const Helper *a, const Helper *b) {
 /* ---- names ----------------------------------------------------------------------------------- */
 
 static const char *const kind_names[HELPER_COUNT] = {
-    "floor_div", "floor_mod",     "round",        "narrow",  "masked_load",
-    "gather",    "masked_gather", "masked_store", "scatter", "masked_scatter"};
+    "floor_div",   "floor_mod", "round",         "narrow",       "load",    "store",
+    "masked_load", "gather",    "masked_gather", "masked_store", "scatter", "masked_scatter"};
 
 static const char *helper_name(const Helpers *h, const Helper *x) {
     static const char *const spaces[] = {[SPACE_GLOBAL] = "",
@@ -17,7 +17,7 @@ static const char *helper_name(const Helpers *h, const Helper *x) {
                                          [SPACE_PRIVATE] = "_private",
                                          [SPACE_FIFO] = ""};
     const char *lanes = x->type.lanes > 1 ? arena_printf(h->arena, "x%d", x->type.lanes) : "";
-    const char *space = x->kind >= HELPER_MASKED_LOAD ? spaces[x->space] : "";
+    const char *space = x->kind >= HELPER_LOAD ? spaces[x->space] : "";
     return arena_printf(h->arena, "nn_%s_%s%s%s", kind_names[x->kind], dtype_name(x->type.dtype),
                         lanes, space);
 }
@@ -78,9 +78,9 @@ static void print_round_f16(const Helpers *h, const Helper *x, StrBuf *out) {
     const char *type = value_name(h, x->type),
                *n = x->type.lanes > 1 ? lanes_text(h, "", x->type.lanes) : "";
     str_printf(out, "%s %s %s(%s x) {\n", h->dialect->function, type, helper_name(h, x), type);
-    str_printf(out, "    ushort memory[%d];\n", x->type.lanes);
-    str_printf(out, "    vstore_half%s_rte(x, 0, (half *)memory);\n", n);
-    str_printf(out, "    return vload_half%s(0, (half *)memory);\n}\n\n", n);
+    str_printf(out, "    ushort%s bits;\n", n);
+    str_printf(out, "    vstore_half%s_rte(x, 0, (half *)&bits);\n", n);
+    str_printf(out, "    return vload_half%s(0, (const half *)&bits);\n}\n\n", n);
 }
 
 /* Rounded toward zero with the last bit set where anything was lost ("to odd"), so that a second
@@ -163,6 +163,26 @@ static void print_store(const Helpers *h, const Helper *x, StrBuf *out) {
     str_append(out, "}\n\n");
 }
 
+/* Drivers take more than the standard's alignment for granted when they convert many halves (PoCL
+ * does): they get a vector of their own. */
+static void print_half_load(const Helpers *h, const Helper *x, StrBuf *out) {
+    int n = x->type.lanes;
+    const char *space = h->dialect->space[x->space];
+    str_printf(out, "%s float%d %s(%sp) {\n", h->dialect->function, n, helper_name(h, x),
+               pointer_type(h, x, true));
+    str_printf(out, "    const ushort%d bits = vload%d(0, (%s const ushort *)p);\n", n, n, space);
+    str_printf(out, "    return vload_half%d(0, (const half *)&bits);\n}\n\n", n);
+}
+
+static void print_half_store(const Helpers *h, const Helper *x, StrBuf *out) {
+    int n = x->type.lanes;
+    const char *space = h->dialect->space[x->space];
+    str_printf(out, "%s void %s(%sp, float%d x) {\n", h->dialect->function, helper_name(h, x),
+               pointer_type(h, x, false), n);
+    str_printf(out, "    ushort%d bits;\n    vstore_half%d_rte(x, 0, (half *)&bits);\n", n, n);
+    str_printf(out, "    vstore%d(bits, 0, (%s ushort *)p);\n}\n\n", n, space);
+}
+
 static void print_one(const Helpers *h, const Helper *x, StrBuf *out) {
     switch (x->kind) {
     case HELPER_FLOOR_DIV:
@@ -175,6 +195,8 @@ static void print_one(const Helpers *h, const Helper *x, StrBuf *out) {
         }
         return;
     case HELPER_NARROW: print_narrow(h, x, out); return;
+    case HELPER_LOAD: print_half_load(h, x, out); return;
+    case HELPER_STORE: print_half_store(h, x, out); return;
     case HELPER_MASKED_LOAD:
     case HELPER_GATHER:
     case HELPER_MASKED_GATHER: print_load(h, x, out); return;

@@ -10,6 +10,8 @@ typedef enum HelperKind {
     HELPER_FLOOR_MOD,
     HELPER_ROUND,       /* float f(float x): to what dtype can hold */
     HELPER_NARROW,      /* float f(double x): to a float that rounds to 16 bits as x would */
+    HELPER_LOAD,        /* f(pointer): consecutive f16 elements, aligned as such */
+    HELPER_STORE,       /* f(pointer, value) */
     HELPER_MASKED_LOAD, /* f(pointer, mask, passthrough): consecutive elements */
     HELPER_GATHER,      /* f(pointer, indices) */
     HELPER_MASKED_GATHER,

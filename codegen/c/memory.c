@@ -152,7 +152,9 @@ static Text load_run(Printer *p, const LBuffer *buffer, const Access *access, LT
     int n = type.lanes;
     DType dtype = holds_values(buffer) && type.dtype != DT_bool ? DT_f32 : type.dtype;
     switch (dtype) {
-    case DT_f16: return c_text_printf(p, BIND_ATOM, "vload_half%d(0, %s)", n, address);
+    case DT_f16:
+        return c_text_printf(p, BIND_ATOM, "%s(%s)",
+                             helper(p->helpers, HELPER_LOAD, type, buffer->space), address);
     case DT_bf16:
         return c_text_printf(p, BIND_ATOM, "as_%s(convert_uint%d(vload%d(0, %s)) << 16)", value, n,
                              n, address);
@@ -230,7 +232,10 @@ static void store_run(Printer *p, const LBuffer *buffer, const Access *access, L
     int n = type.lanes;
     DType dtype = holds_values(buffer) && type.dtype != DT_bool ? DT_f32 : type.dtype;
     switch (dtype) {
-    case DT_f16: c_line(p, "vstore_half%d_rte(%s, 0, %s);", n, value.s, address); return;
+    case DT_f16:
+        c_line(p, "%s(%s, %s);", helper(p->helpers, HELPER_STORE, type, buffer->space), address,
+               value.s);
+        return;
     case DT_bf16:
         c_line(p, "vstore%d(convert_ushort%d(as_uint%d(%s) >> 16), 0, %s);", n, n, n, value.s,
                address);

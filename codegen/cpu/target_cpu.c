@@ -32,8 +32,9 @@ static void add_header(const LProgram *program, const CpuMachine *machine,
                        const TargetOptions *options, const char *path, Artifacts *artifacts) {
     Arena *arena = artifacts->arena;
     StrBuf text = {0};
-    const char *target = arena_printf(arena, "cpu, %s", machine->text);
-    abi_header(program, options->prefix, target, constant_context_bytes(program, arena), &text);
+    AbiTarget target = {.text = arena_printf(arena, "cpu, %s", machine->text),
+                        .context_bytes = constant_context_bytes(program, arena)};
+    abi_header(program, options->prefix, &target, &text);
     size_t size = text.len;
     add_file(artifacts, path_with_extension(arena, path, ".h"),
              arena_strndup(arena, str_text(&text), size), size, 0666);

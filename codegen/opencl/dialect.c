@@ -1,28 +1,6 @@
 /* OpenCL C 1.2. */
 #include "codegen/opencl/opencl.h"
 
-/* Keywords, and the functions and types that the printer's own text uses. */
-static const char *const reserved[] = {
-    "__constant", "__global",      "__kernel",     "__local",      "__private",
-    "all",        "any",           "abs",          "auto",         "barrier",
-    "bool",       "break",         "case",         "ceil",         "char",
-    "clamp",      "const",         "constant",     "continue",     "default",
-    "do",         "double",        "else",         "enum",         "extern",
-    "fabs",       "false",         "float",        "floor",        "fma",
-    "for",        "global",        "goto",         "half",         "if",
-    "image1d_t",  "image2d_t",     "inline",       "int",          "kernel",
-    "local",      "long",          "max",          "min",          "pipe",
-    "private",    "quad",          "read_only",    "read_write",   "register",
-    "restrict",   "return",        "rint",         "sampler_t",    "select",
-    "short",      "signed",        "sizeof",       "sqrt",         "static",
-    "struct",     "switch",        "true",         "trunc",        "typedef",
-    "uchar",      "uint",          "ulong",        "union",        "unsigned",
-    "ushort",     "void",          "volatile",     "while",        "write_only",
-    "complex",    "imaginary",     "event_t",      "size_t",       "add_sat",
-    "sub_sat",    "get_global_id", "get_local_id", "get_group_id", "as_float",
-    "as_int",     "as_uint",       "as_double",    "as_long",      "as_ulong",
-    "NAN",        "INFINITY",      "linux",        "unix",         NULL};
-
 #define MATH {"sqrt", "fabs", "floor", "ceil", "rint", "trunc", "fma"}
 
 const CDialect opencl_dialect = {
@@ -73,5 +51,5 @@ const CDialect opencl_dialect = {
     .f64 = MATH,
     .f32_suffix = "f",
     .vector_lanes = 16,
-    .reserved = reserved,
+    .reserved = opencl_words,
 };

@@ -8,6 +8,9 @@
 
 extern const CDialect opencl_dialect;
 
+/* What OpenCL C keeps for itself: names must avoid these. Ends with null. */
+extern const char *const opencl_words[];
+
 /* Everything that is handed over, in memory of the arena. */
 typedef struct OpenclNetwork {
     CSource source;

@@ -35,15 +35,16 @@ static void add_c_files(const LProgram *program, const TargetDesc *desc,
     const char *inside = options->external_weights ? NULL : path_base(weights_path);
     opencl_print_c(program, options, network, path_base(header_path), inside, &c);
     add_text(artifacts, path, &c);
-    abi_header(program, options->prefix, desc->name, context_bytes(network), &header);
+    AbiTarget target = {
+        .text = desc->name, .context_bytes = context_bytes(network), .has_driver = true};
+    abi_header(program, options->prefix, &target, &header);
     add_text(artifacts, header_path, &header);
     const char *source = network->plan.source;
     add_file(artifacts, path_with_extension(arena, path, ".cl"), source, strlen(source));
-    if (program->weight_bytes > 0 || options->external_weights) {
-        size_t bytes;
-        const uint8_t *weights = abi_weight_file(program, options->source_hash, arena, &bytes);
-        add_file(artifacts, weights_path, weights, bytes);
-    }
+    /* Always, so that a build knows which files there will be. */
+    size_t bytes;
+    const uint8_t *weights = abi_weight_file(program, options->source_hash, arena, &bytes);
+    add_file(artifacts, weights_path, weights, bytes);
 }
 
 static bool emit(const LProgram *program, const TargetDesc *desc, const TargetOptions *options,

@@ -36,6 +36,11 @@ for copy in a b; do "$nnc" $digits/cnn.nn -target=opencl -device=pocl-256 -o "$f
 cmp "$folder/a/cnn.c" "$folder/b/cnn.c"
 cmp "$folder/a/cnn.weights" "$folder/b/cnn.weights"
 [ "$(ls "$folder/a")" = "$(printf 'cnn.c\ncnn.cl\ncnn.h\ncnn.weights')" ] || fail "files: $(ls "$folder/a")"
+# The header promises what a driver keeps, and that of a cpu more.
+grep -q 'fails on$' "$folder/a/cnn.h" || fail "$(cat "$folder/a/cnn.h")"
+! grep -q 'Nothing is allocated' "$folder/a/cnn.h" || fail "$(cat "$folder/a/cnn.h")"
+"$nnc" $digits/cnn.nn -o "$folder/cpu.o"
+grep -q 'Nothing is allocated' "$folder/cpu.h" || fail "$(cat "$folder/cpu.h")"
 "$nnc" $digits/cnn.nn -target=opencl -device=pocl-256 -emit=opencl -o "$folder/only.cl"
 cmp "$folder/only.cl" "$folder/a/cnn.cl"
 tree=$PWD
@@ -73,4 +78,26 @@ agrees examples/resnet18.nn -weights=random -bind N=1 -input image=random
 # Sizes that are known late, nothing at all among them.
 "$nnc" verify tests/networks/all_ops.nn -weights=random -targets=opencl -n=5 >"$folder/log" 2>&1 || fail "$(cat "$folder/log")"
 ! grep -q OFF "$folder/log" || fail "$(cat "$folder/log")"
+# Kernels called like functions of OpenCL C; f16 vectors at odd places, which PoCL's own conversions do not take.
+cat >"$folder/odd.nn" <<'END'
+network scalars(x: f32[]) -> (a: f32[], b: f32[], c: f32[], d: f32[], e: f32[]) {
+  a = exp(x)
+  b = round(x)
+  c = tanh(x)
+  d = log(x)
+  e = erf(x)
+}
+network halves(x: f16[N, 13]) -> (y: bool[N, 13], z: f16[N, 13]) {
+  param w: f16[13]
+  y = x == w
+  z = x * w
+}
+END
+for network in scalars halves; do
+    for level in 0 2; do
+        "$nnc" verify "$folder/odd.nn" -network=$network -weights=random -targets=opencl -O$level >"$folder/log" 2>&1 ||
+            fail "$network: $(cat "$folder/log")"
+        ! grep -q OFF "$folder/log" || fail "$network: $(cat "$folder/log")"
+    done
+done
 echo "opencl: all right"

@@ -77,13 +77,13 @@ END
 
 # ---- cmake ----
 
-# Names of the networks that were compiled since the last call, and "app" if it was linked.
-stamp() { (cd "$TMP/build" && find nnc app -type f -name '*.o' -printf '%f %T@\n' -o -type f -name app -printf '%f %T@\n' | sort); }
+# Names of the networks that were compiled since the last call, and of the programs that were linked.
+stamp() { (cd "$TMP/build" && find nnc app lean -type f \( -name '*.[oc]' -o -name app -o -name lean \) -printf '%f %T@\n' | sort); }
 built() {
-    local before=$TMP/stamp.before
+    local before=$TMP/build/stamp.before
     [ -f "$before" ] || : >"$before"
     stamp >"$TMP/stamp.now"
-    comm -13 "$before" "$TMP/stamp.now" | sed 's/ .*//; s/\.o$//' | sort | paste -sd' '
+    comm -13 "$before" "$TMP/stamp.now" | sed 's/ .*//; s/\.[oc]$//' | sort | paste -sd' '
     mv "$TMP/stamp.now" "$before"
 }
 # rebuilds NAMES WHY: building makes exactly these anew.
@@ -106,31 +106,40 @@ make_project() {
     cp examples/digits/mlp.nn "$TMP/my project/digits"
     cp examples/digits/mlp.safetensors "$TMP/my project/data/the weights.safetensors"
 }
+# check_answer COMMAND...: what the program says, which calls every network.
 check_answer() {
     local found
     found=$("$@") || fail "status $? of $*"
     [ "$found" = "3 2.0000 large 3" ] || fail "the program says '$found'"
 }
+# runs_here TARGET: whether networks for it can run on this machine.
+runs_here() { "$PREFIX/bin/nnc" devices | grep -q "^$1 .*\(cores\|units\)"; }
 
+configure() { step cmake -S "$TMP/my project" -B "$TMP/build" -DCMAKE_PREFIX_PATH="$PREFIX" "$@"; }
+# check_rebuilds TARGET FIRST: FIRST is what the first build makes.
 check_rebuilds() {
-    local project="$TMP/my project"
-    rebuilds "app digits large other small" "first build"
-    check_answer "$TMP/build/app"
-    rebuilds "" "nothing changed"
-    touch "$project/digits/mlp.nn"; rebuilds "app digits" "source touched"
-    touch "$project/data/the weights.safetensors"; rebuilds "app digits" "weights touched"
-    touch "$project/parts/the head.nn"; rebuilds "app large other small" "import touched"
-    touch "$PREFIX/bin/nnc"; rebuilds "app digits large other small" "compiler touched"
-    touch "$project/digits" "$project/parts/unrelated.nn" "$project/data/unrelated.npz"; rebuilds "" "other files"
+    local project="$TMP/my project" all="app brief digits large lean other small"
+    rebuilds "$2" "$1: first build"
+    if runs_here "$1"; then check_answer "$TMP/build/app"; else echo "not run: no device for $1"; fi
+    step "$TMP/build/lean"
+    rebuilds "" "$1: nothing changed"
+    touch "$project/digits/mlp.nn"; rebuilds "app digits" "$1: source touched"
+    touch "$project/data/the weights.safetensors"; rebuilds "app digits" "$1: weights touched"
+    touch "$project/parts/the head.nn"; rebuilds "app brief large lean other small" "$1: import touched"
+    touch "$PREFIX/bin/nnc"; rebuilds "$all" "$1: compiler touched"
+    touch "$project/digits" "$project/parts/unrelated.nn" "$project/data/unrelated.npz"; rebuilds "" "$1: other files"
+    configure -DSMALL_WEIGHTS=random:2; rebuilds "app small" "$1: arguments changed"
+    configure -DSMALL_WEIGHTS=random:2; rebuilds "" "$1: configured again"
+    rm "$TMP"/build/nnc/app/digits.h; rebuilds "app digits" "$1: an output deleted"
     mv "$project/parts/the head.nn" "$TMP/kept"
-    if cmake --build "$TMP/build" >"$TMP/log" 2>&1; then fail "an import was deleted, and all is well"; fi
-    grep -qF 'my nets.nn:1:' "$TMP/log" || { fail "a deleted import:"; cat "$TMP/log" >&2; }
+    if cmake --build "$TMP/build" >"$TMP/log" 2>&1; then fail "$1: an import was deleted, and all is well"; fi
+    grep -qF 'my nets.nn:1:' "$TMP/log" || { fail "$1: a deleted import:"; cat "$TMP/log" >&2; }
     mv "$TMP/kept" "$project/parts/the head.nn"
     step cmake --build "$TMP/build"
 }
 
 check_refusals() {
-    refused "TARGET 'vax' is not there; this version of nnc has: cpu" 'nnc_add_network(app a.nn TARGET vax)'
+    refused "TARGET 'vax' is not there; this version of nnc has: cpu, opencl" 'nnc_add_network(app a.nn TARGET vax)'
     refused "there is no target 'nothing'" 'nnc_add_network(nothing a.nn)'
     refused "unknown arguments: TARGETS;cpu" 'nnc_add_network(app a.nn TARGETS cpu)'
     refused "no value for NAME" 'nnc_add_network(app a.nn NAME)'
@@ -139,12 +148,24 @@ check_refusals() {
     refused "'-o' among the OPTIONS" 'nnc_add_network(app a.nn OPTIONS -o a.o)'
     refused "has a network 'digits' already" 'nnc_add_network(app a.nn NAME digits)'
     refused "'none' is neither an executable" $'add_library(none INTERFACE)\nnnc_add_network(none a.nn)'
+    mkdir "$TMP/no c"
+    cat >"$TMP/no c/CMakeLists.txt" <<'END'
+cmake_minimum_required(VERSION 3.20)
+project(user LANGUAGES CXX)
+find_package(nnc REQUIRED)
+add_library(app main.cpp)
+nnc_add_network(app a.nn TARGET opencl)
+END
+    if cmake -S "$TMP/no c" -B "$TMP/no c/build" -DCMAKE_PREFIX_PATH="$PREFIX" >"$TMP/log" 2>&1; then fail "accepted: no C"; fi
+    tr -s ' \n' ' ' <"$TMP/log" | grep -qF "name it: project(... LANGUAGES C CXX)" || { fail "no C:"; cat "$TMP/log" >&2; }
 }
 
+# check_pictures TARGET: the example reads the digits; the same source whatever the target.
 check_pictures() {
     local app="$TMP/app/classify" digits=examples/cmake-app/digits file digit
-    step cmake -S examples/cmake-app -B "$TMP/app" -DCMAKE_PREFIX_PATH="$PREFIX"
+    step cmake -S examples/cmake-app -B "$TMP/app" -DCMAKE_PREFIX_PATH="$PREFIX" -DNETWORK_TARGET="$1"
     step cmake --build "$TMP/app" -j 4
+    runs_here "$1" || return
     for file in "$digits"/*.png; do
         digit=$(basename "$file")
         local ink=()
@@ -167,11 +188,17 @@ check_pictures() {
 
 part_cmake() {
     export CMAKE_GENERATOR=$1
+    export NNC_CACHE_DIR=$TMP/cache
+    mkdir "$NNC_CACHE_DIR"
     make_project
-    step cmake -S "$TMP/my project" -B "$TMP/build" -DCMAKE_PREFIX_PATH="$PREFIX"
-    check_rebuilds
+    configure -DCMAKE_UNITY_BUILD=ON
+    check_rebuilds cpu "app brief digits large lean other small"
+    check_pictures cpu
+    # One network stays with the cpu, in the same program.
+    configure -DNETWORK_TARGET=opencl -DSMALL_WEIGHTS=random:1
+    check_rebuilds opencl "app brief digits lean other small"
+    check_pictures opencl
     check_refusals
-    check_pictures
 }
 
 part_cross() {
@@ -182,6 +209,12 @@ part_cross() {
     grep -qF "no nnc::runtime" "$TMP/log" || fail "a runtime of another machine is offered"
     step cmake --build "$TMP/build" -j 4
     check_answer qemu-aarch64 "$TMP/build/app"
+    # What calls the runtime is compiled too; who links it brings a runtime of that machine.
+    step cmake -S "$TMP/my project" -B "$TMP/build" -DNETWORK_TARGET=opencl
+    grep -qF "the network of 'other' calls libnnrt" "$TMP/log" || fail "no word on the runtime"
+    step cmake --build "$TMP/build" --target other
+    aarch64-linux-gnu-nm "$TMP/build/libother.a" >"$TMP/log"
+    grep -q ' U nn_plan_run$' "$TMP/log" || fail "no OpenCL network in libother.a: $(cat "$TMP/log")"
 }
 
 # ---- make ----

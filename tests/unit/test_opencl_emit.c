@@ -223,7 +223,7 @@ Test(opencl_emit, f64_is_asked_for_only_where_it_is_used) {
 /* ---- files ------------------------------------------------------------------------------------ */
 
 Test(opencl_emit, the_c_file_stands_in_a_set) {
-    static const char *const extensions[] = {".o", ".h", ".cl"};
+    static const char *const extensions[] = {".o", ".h", ".cl", ".weights"};
     CpuFixture f = masked(DT_f32);
     Artifacts artifacts = cpu_emit(&f, "c");
     cr_assert(artifacts.files.len == COUNT_OF(extensions));
