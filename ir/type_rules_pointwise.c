@@ -1,5 +1,6 @@
 /* Type rules of pointwise operators: element types and broadcasting. */
 #include <math.h>
+#include <string.h>
 
 #include "ir/type_rules.h"
 
@@ -25,6 +26,16 @@ bool type_same_signed(TypeQuery *q) {
 
 bool type_same_float(TypeQuery *q) {
     return rule_needs_float(q, 0) && same_as_operand(q, q->operands[0].dtype);
+}
+
+bool type_gelu(TypeQuery *q) {
+    const char *approximate = rule_attr(q, "approximate")->s;
+    if (strcmp(approximate, "none") != 0 && strcmp(approximate, "tanh") != 0) {
+        return rule_fail_attr(q, "approximate",
+                              "'gelu' knows the approximations none and tanh, not '%s'",
+                              approximate);
+    }
+    return type_same_float(q);
 }
 
 static bool needs_bool(TypeQuery *q, int operand) {

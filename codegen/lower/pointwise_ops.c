@@ -1,4 +1,7 @@
 /* Pointwise operators on loop IR expressions: one row each. */
+#include <math.h>
+#include <string.h>
+
 #include "codegen/lower/kernel.h"
 
 typedef LX PointwiseFunction(Kernel *k, const Node *node, LX const *x);
@@ -75,6 +78,61 @@ static LX emit_leaky_relu(Kernel *k, const Node *node, LX const *x) {
     return lx_select(k->b, below, lx_binary(k->b, LB_MUL, x[0], alpha), x[0]);
 }
 
+static LX number(Kernel *k, LX like, double value) {
+    return lx_const(k->b, ltype(like->type.dtype, 1), value);
+}
+
+/* x * scale + shift, held between 0 and most. */
+static LX ramp(Kernel *k, LX x, double scale, double shift, double most) {
+    if (scale != 1) x = lx_binary(k->b, LB_MUL, x, number(k, x, scale));
+    if (shift != 0) x = lx_binary(k->b, LB_ADD, x, number(k, x, shift));
+    x = lx_binary(k->b, LB_MAX, x, number(k, x, 0));
+    return lx_binary(k->b, LB_MIN, x, number(k, x, most));
+}
+
+static LX emit_relu6(Kernel *k, const Node *node, LX const *x) {
+    (void)node;
+    return ramp(k, x[0], 1, 0, 6);
+}
+
+static LX emit_hardsigmoid(Kernel *k, const Node *node, LX const *x) {
+    (void)node;
+    return ramp(k, x[0], 1.0 / 6, 0.5, 1);
+}
+
+static LX emit_hardswish(Kernel *k, const Node *node, LX const *x) {
+    LX value = lb_let(k->b, "v", x[0]);
+    return lx_binary(k->b, LB_MUL, value, emit_hardsigmoid(k, node, &value));
+}
+
+static LX emit_silu(Kernel *k, const Node *node, LX const *x) {
+    (void)node;
+    LX value = lb_let(k->b, "v", x[0]);
+    return lx_binary(k->b, LB_MUL, value, lm_sigmoid(k->b, value));
+}
+
+/* The tanh form after 1 + tanh(z) = 2 sigmoid(2 z), which loses nothing where tanh is near -1. */
+static LX gelu_tanh(Kernel *k, LX x) {
+    double slope = 2 * sqrt(M_2_PI);
+    LX square = lx_binary(k->b, LB_MUL, x, x);
+    LX z = lx_binary(k->b, LB_MUL, square, number(k, x, slope * 0.044715));
+    z = lx_binary(k->b, LB_MUL, lx_binary(k->b, LB_ADD, z, number(k, x, slope)), x);
+    return lx_binary(k->b, LB_MUL, x, lm_sigmoid(k->b, z));
+}
+
+static LX emit_gelu(Kernel *k, const Node *node, LX const *x) {
+    LX value = lb_let(k->b, "v", x[0]);
+    if (strcmp(node_attr(node, "approximate")->s, "tanh") == 0) return gelu_tanh(k, value);
+    LX share = lm_erf(k->b, lx_binary(k->b, LB_MUL, value, number(k, value, sqrt(0.5))));
+    LX half = lx_binary(k->b, LB_MUL, value, number(k, value, 0.5));
+    return lx_binary(k->b, LB_ADD, half, lx_binary(k->b, LB_MUL, half, share));
+}
+
+static LX emit_rsqrt(Kernel *k, const Node *node, LX const *x) {
+    (void)node;
+    return lx_binary(k->b, LB_DIV, number(k, x[0], 1), lx_unary(k->b, LU_SQRT, x[0]));
+}
+
 /* Division by 0 gives 0, and by -1 it is a negation, which wraps; the machine's division sees
  * neither. */
 static LX divide_integers(Kernel *k, LX x, LX y) {
@@ -133,12 +191,14 @@ static LX emit_dequantize(Kernel *k, const Node *node, LX const *x) {
 #define COSTLY(name) [OP_##name] = {emit_##name, true}
 
 static const PointwiseRow rows[OP_COUNT] = {
-    CHEAP(neg),   CHEAP(abs),   CHEAP(relu),       CHEAP(leaky_relu), COSTLY(sigmoid), COSTLY(tanh),
-    COSTLY(exp),  COSTLY(log),  COSTLY(sqrt),      COSTLY(erf),       CHEAP(floor),    CHEAP(ceil),
-    CHEAP(round), CHEAP(not),   CHEAP(cast),       COSTLY(quantize),  CHEAP(add),      CHEAP(sub),
-    CHEAP(mul),   COSTLY(div),  COSTLY(pow),       CHEAP(minimum),    CHEAP(maximum),  CHEAP(eq),
-    CHEAP(ne),    CHEAP(lt),    CHEAP(le),         CHEAP(gt),         CHEAP(ge),       CHEAP(and),
-    CHEAP(or),    CHEAP(where), CHEAP(dequantize),
+    CHEAP(neg),       CHEAP(abs),     CHEAP(relu),       CHEAP(leaky_relu), COSTLY(sigmoid),
+    COSTLY(tanh),     COSTLY(exp),    COSTLY(log),       COSTLY(sqrt),      COSTLY(erf),
+    CHEAP(floor),     CHEAP(ceil),    CHEAP(round),      CHEAP(not),        CHEAP(cast),
+    COSTLY(quantize), CHEAP(add),     CHEAP(sub),        CHEAP(mul),        COSTLY(div),
+    COSTLY(pow),      CHEAP(minimum), CHEAP(maximum),    CHEAP(eq),         CHEAP(ne),
+    CHEAP(lt),        CHEAP(le),      CHEAP(gt),         CHEAP(ge),         CHEAP(and),
+    CHEAP(or),        CHEAP(where),   CHEAP(dequantize), CHEAP(relu6),      CHEAP(hardsigmoid),
+    CHEAP(hardswish), COSTLY(silu),   COSTLY(gelu),      COSTLY(rsqrt),
 };
 
 bool pointwise_known(OpKind op) {

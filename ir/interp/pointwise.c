@@ -3,6 +3,7 @@
  * A row has a function on doubles, one on 64-bit integers, or both; which one is used depends on
  * the operands' type. The result is rounded (or wrapped) once to the type of the node's result. */
 #include <math.h>
+#include <string.h>
 
 #include "ir/interp/eval.h"
 
@@ -15,7 +16,7 @@ typedef struct PointwiseRow {
 } PointwiseRow;
 
 /* x[0], x[1], x[2] are the operands' elements; after them come the operator's attributes, in the
- * table's order. */
+ * table's order; a name counts 0 if it is "none" and 1 if it is another. */
 #define FLOAT(name, expression)                                                                    \
     static double name##_float(const double *x) {                                                  \
         return (expression);                                                                       \
@@ -32,11 +33,19 @@ INT(abs, x[0] < 0 ? wrap_sub(0, x[0]) : x[0])
 FLOAT(relu, nan_max(x[0], 0))
 INT(relu, x[0] > 0 ? x[0] : 0)
 FLOAT(leaky_relu, x[0] < 0 ? x[1] * x[0] : x[0])
+FLOAT(relu6, nan_min(nan_max(x[0], 0), 6))
+FLOAT(hardsigmoid, nan_min(nan_max(x[0] / 6 + 0.5, 0), 1))
+FLOAT(hardswish, x[0] * hardsigmoid_float(x))
+FLOAT(silu, x[0] / (1 + exp(-x[0])))
+FLOAT(gelu, x[1] == 0
+                ? x[0] * erfc(-x[0] / sqrt(2)) / 2
+                : x[0] * (1 + tanh(sqrt(M_2_PI) * (x[0] + 0.044715 * x[0] * x[0] * x[0]))) / 2)
 FLOAT(sigmoid, 1 / (1 + exp(-x[0])))
 FLOAT(tanh, tanh(x[0]))
 FLOAT(exp, exp(x[0]))
 FLOAT(log, log(x[0]))
 FLOAT(sqrt, sqrt(x[0]))
+FLOAT(rsqrt, 1 / sqrt(x[0]))
 FLOAT(erf, erf(x[0]))
 FLOAT(floor, floor(x[0]))
 FLOAT(ceil, ceil(x[0]))
@@ -78,12 +87,42 @@ INT(where, x[0] != 0 ? x[1] : x[2])
 #define ON_BOTH(name)   [OP_##name] = {name##_float, name##_int}
 
 static const PointwiseRow rows[OP_COUNT] = {
-    ON_BOTH(neg),     ON_BOTH(abs),    ON_BOTH(relu),    ON_FLOATS(leaky_relu), ON_FLOATS(sigmoid),
-    ON_FLOATS(tanh),  ON_FLOATS(exp),  ON_FLOATS(log),   ON_FLOATS(sqrt),       ON_FLOATS(erf),
-    ON_FLOATS(floor), ON_FLOATS(ceil), ON_FLOATS(round), ON_INTS(not),          ON_BOTH(add),
-    ON_BOTH(sub),     ON_BOTH(mul),    ON_BOTH(div),     ON_FLOATS(pow),        ON_BOTH(minimum),
-    ON_BOTH(maximum), ON_BOTH(eq),     ON_BOTH(ne),      ON_BOTH(lt),           ON_BOTH(le),
-    ON_BOTH(gt),      ON_BOTH(ge),     ON_INTS(and),     ON_INTS(or),           ON_BOTH(where),
+    ON_BOTH(neg),
+    ON_BOTH(abs),
+    ON_BOTH(relu),
+    ON_FLOATS(leaky_relu),
+    ON_FLOATS(sigmoid),
+    ON_FLOATS(relu6),
+    ON_FLOATS(hardsigmoid),
+    ON_FLOATS(hardswish),
+    ON_FLOATS(silu),
+    ON_FLOATS(gelu),
+    ON_FLOATS(rsqrt),
+    ON_FLOATS(tanh),
+    ON_FLOATS(exp),
+    ON_FLOATS(log),
+    ON_FLOATS(sqrt),
+    ON_FLOATS(erf),
+    ON_FLOATS(floor),
+    ON_FLOATS(ceil),
+    ON_FLOATS(round),
+    ON_INTS(not),
+    ON_BOTH(add),
+    ON_BOTH(sub),
+    ON_BOTH(mul),
+    ON_BOTH(div),
+    ON_FLOATS(pow),
+    ON_BOTH(minimum),
+    ON_BOTH(maximum),
+    ON_BOTH(eq),
+    ON_BOTH(ne),
+    ON_BOTH(lt),
+    ON_BOTH(le),
+    ON_BOTH(gt),
+    ON_BOTH(ge),
+    ON_INTS(and),
+    ON_INTS(or),
+    ON_BOTH(where),
 };
 
 bool pointwise_has(OpKind op) {
@@ -94,11 +133,15 @@ bool pointwise_has(OpKind op) {
 
 enum { BLOCK = 512, MAX_ARITY = 3 };
 
+static double attr_number(const Attr *attr) {
+    return attr->kind == ATTR_STRING ? strcmp(attr->s, "none") != 0 : attr->f;
+}
+
 static void run_floats(const Eval *e, FloatFunction *f, const Walk *w, int64_t begin, int64_t n,
                        int64_t to) {
     double in[MAX_ARITY][BLOCK], out[BLOCK], x[MAX_ARITY + MAX_ATTRS];
     int arity = e->node->noperands;
-    for (int k = 0; k < e->node->nattrs; k++) x[arity + k] = e->node->attrs[k].f;
+    for (int k = 0; k < e->node->nattrs; k++) x[arity + k] = attr_number(&e->node->attrs[k]);
     for (int k = 0; k < arity; k++)
         load_f64(&e->operands[k], w->at[k] + begin * w->step[k], w->step[k], n, in[k]);
     for (int64_t i = 0; i < n; i++) {

@@ -30,6 +30,11 @@ static bool op_is_exact(OpKind op) {
     case OP_div:
     case OP_pow:
     case OP_leaky_relu:
+    case OP_hardsigmoid:
+    case OP_hardswish:
+    case OP_silu:
+    case OP_gelu:
+    case OP_rsqrt:
     case OP_sigmoid:
     case OP_tanh:
     case OP_exp:
@@ -214,6 +219,11 @@ static Value *make_same(Gen *g, OpKind op) { /* neg, abs, relu */
 static Value *make_bounded(Gen *g, OpKind op) { /* sigmoid, tanh, erf */
     const Made *x = pick(g, FLOAT, 0);
     return x ? apply1(g, op, x->value, 1) : NULL;
+}
+
+static Value *make_same_float(Gen *g, OpKind op) { /* relu6, hardswish, silu, gelu */
+    const Made *x = pick(g, FLOAT, 0);
+    return x ? apply1(g, op, x->value, x->magnitude) : NULL;
 }
 
 static Value *make_leaky(Gen *g, OpKind op) {
@@ -605,6 +615,11 @@ static Maker *const makers[OP_COUNT] = {
     [OP_neg] = make_same,
     [OP_abs] = make_same,
     [OP_relu] = make_same,
+    [OP_relu6] = make_same_float,
+    [OP_hardsigmoid] = make_bounded,
+    [OP_hardswish] = make_same_float,
+    [OP_silu] = make_same_float,
+    [OP_gelu] = make_same_float,
     [OP_sigmoid] = make_bounded,
     [OP_tanh] = make_bounded,
     [OP_erf] = make_bounded,

@@ -65,6 +65,15 @@ static const Case cases_leaky_relu[] = {
     UNARY(FLOATS, "leaky_relu", CLOSE),
     CASE("f32", "x$: @[N, 29]", "leaky_relu(x$, 0.3)", "@[N, 29]", CLOSE, SPECIAL),
 };
+static const Case cases_relu6[] = {UNARY(FLOATS, "relu6", EXACT)};
+static const Case cases_hardsigmoid[] = {UNARY(FLOATS, "hardsigmoid", CLOSE)};
+static const Case cases_hardswish[] = {UNARY(FLOATS, "hardswish", CLOSE)};
+static const Case cases_silu[] = {UNARY(FLOATS, "silu", AGREES)};
+static const Case cases_gelu[] = {
+    UNARY(FLOATS, "gelu", AGREES),
+    CASE(FLOATS, "x$: @[N, 37]", "gelu(x$, approximate=\"tanh\")", "@[N, 37]", AGREES, WIDE),
+};
+static const Case cases_rsqrt[] = {UNARY(FLOATS, "rsqrt", CLOSE)};
 static const Case cases_sigmoid[] = {UNARY(FLOATS, "sigmoid", CLOSE)};
 static const Case cases_tanh[] = {UNARY(FLOATS, "tanh", CLOSE)};
 static const Case cases_exp[] = {UNARY(FLOATS, "exp", CLOSE)};
