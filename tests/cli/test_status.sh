@@ -26,6 +26,8 @@ for option in o MF report dump-dir; do expect 2 "$NNC" $cnn -$option ''; says "-
 expect 2 "$NNC" $cnn -quantize=delta:0.1 -o "$TMP/x" -report "$TMP/x"; says "-o and -report both name"
 expect 2 "$NNC" $cnn -o "$TMP/x.o" -mattr=+nonsense; says "x86_64 has no feature 'nonsense'"
 expect 2 "$NNC" $cnn -o "$TMP/x.o" -mattr=+avx2,-avx51f; says "did you mean 'avx512f'"
+expect 2 "$NNC" $cnn -o "$TMP/x.o" -mtriple=x86_64-linux-gnu -mcpu=x86-64-v3 -mattr=+avx512f; says "needs 'avx512vl' too"
+expect 0 "$NNC" $cnn -o "$TMP/x.o" -mtriple=x86_64-linux-gnu -mcpu=x86-64-v3 -mattr=+avx512f,+avx512vl
 expect 2 "$NNC" $cnn -o "$TMP/x.o" -mattr=avx2; says "expected a list"
 expect 2 "$NNC" $cnn -o "$TMP/x.o" -mtriple=aarch64-linux-gnu -mattr=+avx2; says "aarch64 has no feature 'avx2'"
 expect 0 "$NNC" $cnn -o "$TMP/x.o" -mcpu=x86-64-v3 -mattr=-fma,+avxvnni; [ ! -s "$TMP/err" ] || fail "$(cat "$TMP/err")"
