@@ -101,7 +101,9 @@ static bool emit_stage(Compilation *c, const Stage *stage) {
         vec_push(c->arena, &artifacts.files, file);
         if (strcmp(path, "-") != 0 && stage->write == write_graph)
             add_constants(c, path, &artifacts);
-        ok = (add_depfile(c, &artifacts) && outputs_write(c, &artifacts)) || fail(c, EXIT_INPUT);
+        ok = (add_depfile(c, &artifacts) &&
+              outputs_write(c, artifacts.files.data, artifacts.files.len)) ||
+             fail(c, EXIT_INPUT);
     }
     str_free(&text);
     return ok;
@@ -157,7 +159,8 @@ static bool emit_target(Compilation *c, const char *kind) {
         return fail(c, EXIT_MACHINE);
     }
     dump_time(c, "emit", start);
-    if (!add_depfile(c, &artifacts) || !outputs_write(c, &artifacts)) return fail(c, EXIT_INPUT);
+    if (!add_depfile(c, &artifacts) || !outputs_write(c, artifacts.files.data, artifacts.files.len))
+        return fail(c, EXIT_INPUT);
     for (size_t i = 0; c->options->verbose && i < artifacts.files.len; i++) {
         fprintf(stderr, "wrote %s, %zu bytes\n", artifacts.files.data[i].path,
                 artifacts.files.data[i].size);

@@ -2,10 +2,9 @@
 #ifndef NNC_DRIVER_OUTPUTS_H
 #define NNC_DRIVER_OUTPUTS_H
 
-#include "codegen/target.h"
 #include "driver/pipeline.h"
 
 /* files_write, but an output that would replace a file that was read is an error. */
-bool outputs_write(const Compilation *c, const Artifacts *artifacts);
+bool outputs_write(const Compilation *c, const OutputFile *files, size_t count);
 
 #endif
