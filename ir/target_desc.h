@@ -19,11 +19,16 @@ typedef struct TargetDesc {
     int64_t parallel_threshold; /* operations below which a loop is not worth spreading */
     /* Of devices that run groups of work-items, which share local memory and meet at barriers;
      * group_items 0: iterations of parallel loops are threads. `cores` then run a group each. */
-    int group_items;          /* work-items that a group has at most */
-    int group_width;          /* of them run in step; a power of two, as group_items is */
-    int item_registers;       /* 32-bit words that a work-item can keep at no cost */
-    int load_bits;            /* widest load of one work-item */
-    int64_t local_bytes;      /* that a group should use at most */
+    int group_items;     /* work-items that a group has at most */
+    int group_width;     /* of them run in step; a power of two, as group_items is */
+    int item_registers;  /* 32-bit words that a work-item can keep at no cost */
+    int load_bits;       /* widest load of one work-item */
+    int64_t local_bytes; /* that a group should use at most */
+    /* Kernels are tasks that pass a tensor's elements on in memory order: activations lie channels
+     * last, loops are serial and nested in the order of the result's memory. */
+    bool streams;
+    int64_t task_cycles;      /* streams: lanes are added until a task needs no more; 0: one lane */
+    int float_latency;        /* streams: cycles from a float accumulator to its next value */
     int64_t buffer_alignment; /* bytes, a power of two: of every tensor's place in memory; 0: 64 */
 } TargetDesc;
 

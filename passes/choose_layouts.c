@@ -6,6 +6,9 @@
  * channels are vectors get those channels last: a vector of weights then meets a broadcast element
  * of the input.
  *
+ * Where kernels are tasks that hand elements on in memory order, activations lie channels last
+ * instead, so that a task can start when its first window is there, and weights stay as they are.
+ *
  * A kernel hides its layouts: its body starts with relayouts of what it reads to the default and
  * ends with one of what it yields, and these cost nothing, being index arithmetic. Only relayouts
  * outside bodies would move data, and those are made on weights only, at compile time. Runs after
@@ -18,8 +21,8 @@ typedef struct Chooser {
     PassContext *context;
     Graph *graph;
     ConstantMarks constant;
-    int lanes;
-    LayoutRef blocked;   /* NCHW<lanes>c */
+    int lanes;           /* 1: layouts are for streams */
+    LayoutRef blocked;   /* NCHW<lanes>c; for streams NHWC */
     bool *wanted;        /* by value id: is to be blocked */
     VEC(Node *) touched; /* kernels that read, yield, or have weights in, a layout */
 } Chooser;
@@ -64,7 +67,7 @@ static bool fixed(Dim dim, int64_t *value) {
 static bool fits_blocks(const Chooser *c, const TensorType *type) {
     int64_t channels;
     return type->rank == 4 && dtype_is_float(type->dtype) && !type->layout &&
-           fixed(type->dims[1], &channels) && channels % c->lanes == 0;
+           fixed(type->dims[1], &channels) && channels > 1 && channels % c->lanes == 0;
 }
 
 /* One filter a channel: whole blocks of channels are computed alike. */
@@ -166,6 +169,7 @@ static int weight_operand(const Chooser *c, const Node *node, const Node *contra
 static LayoutRef weight_layout(const Chooser *c, const Node *contraction, bool x_blocked,
                                bool y_blocked) {
     Layout layout = {0};
+    if (c->lanes == 1) return NULL;
     bool found = contraction->op == OP_conv2d
                      ? y_blocked && conv_weight_layout(c, contraction, x_blocked, &layout)
                      : matrix_layout(c, contraction, &layout);
@@ -254,12 +258,20 @@ static bool is_chosen(const Graph *graph, ConstantMarks constant) {
     return false;
 }
 
+/* NHWC of an image NCHW. */
+static Layout channels_last(void) {
+    Layout layout = {0};
+    add_permute(&layout, 4, (const int[]){0, 2, 3, 1});
+    return layout;
+}
+
 bool pass_choose_layouts(PassContext *context, Graph *graph) {
     Chooser c = {.context = context, .graph = graph};
-    c.lanes = target_lanes(context->target, 32);
+    bool streams = context->target->streams;
+    c.lanes = streams ? 1 : target_lanes(context->target, 32);
     c.constant = constant_marks(graph, context->scratch);
-    if (c.lanes < 2 || is_chosen(graph, c.constant)) return false;
-    Layout blocked = layout_blocked(4, 1, c.lanes);
+    if ((c.lanes < 2 && !streams) || is_chosen(graph, c.constant)) return false;
+    Layout blocked = streams ? channels_last() : layout_blocked(4, 1, c.lanes);
     c.blocked = module_layout(context->module, &blocked);
     c.wanted = arena_array(context->scratch, bool, context->module->value_count);
     graph_each(graph, node) {

@@ -184,6 +184,9 @@ void emit_border(Kernel *k);
 /* One loop over several axes at once: the first varies slowest. */
 typedef struct Collapsed {
     LStmt *loop; /* null: all extents are 1 */
+    /* For targets that stream: loops in one another instead of one loop. */
+    LStmt *nested[MAX_AXES + 1];
+    int nnested;
     /* On devices with groups of work-items: the loop is over groups; null: there is one of them. */
     LStmt *items, *inside;
     size_t scope;

@@ -35,10 +35,26 @@ static LX open_items(Kernel *k, Collapsed *c, Dim total) {
     return index;
 }
 
+static void open_nested(Kernel *k, Collapsed *c, int count, const Dim *extents,
+                        const char *const *names, LX *vars) {
+    require(count <= MAX_AXES + 1);
+    for (int i = 0; i < count; i++) {
+        if (dim_is(extents[i], 1)) continue;
+        LStmt *loop =
+            lb_for(k->b, LOOP_SERIAL, names[i], lx_int(k->b, 0), lx_dim(k->b, extents[i]));
+        c->nested[c->nnested++] = loop;
+        vars[i] = lb_loop_var(k->b, loop);
+    }
+}
+
 Collapsed loops_open(Kernel *k, int count, const Dim *extents, const char *const *names,
                      int64_t cost, LX *vars) {
     Collapsed c = {.scope = scope_begin(k)};
     for (int i = 0; i < count; i++) vars[i] = lx_int(k->b, 0);
+    if (k->l->target->streams) {
+        open_nested(k, &c, count, extents, names, vars);
+        return c;
+    }
     int first = 0, last = count - 1;
     while (first < count && dim_is(extents[first], 1)) first++;
     while (last >= first && dim_is(extents[last], 1)) last--;
@@ -69,4 +85,5 @@ void loops_close(Kernel *k, Collapsed loops) {
     if (loops.inside) lb_end(k->b, loops.inside);
     if (loops.items) lb_end(k->b, loops.items);
     if (loops.loop) lb_end(k->b, loops.loop);
+    while (loops.nnested > 0) lb_end(k->b, loops.nested[--loops.nnested]);
 }

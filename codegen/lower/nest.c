@@ -168,6 +168,11 @@ static void nest_emit(Nest *n) {
     Region regions[MAX_REGIONS] = {{0}};
     int count = 1, axis = plan->vector_axis;
     n->vectors = plan->vectors;
+    if (plan->stream.lanes > 0) {
+        nest_stream(n);
+        emit_border(n->k);
+        return;
+    }
     if (plan->group.kind != GROUP_NONE) {
         if (plan->group.kind == GROUP_TILE) nest_group(n);
         if (plan->group.kind == GROUP_TREE) nest_tree(n);

@@ -98,7 +98,8 @@ static void emit_rows(Kernel *k, const Survey *s, const Space *space) {
         extents[i] = space->dims[i];
         all[i] = names[i];
     }
-    if (outer == last && !(dim_is_int(space->dims[last], &length) && length <= CHUNK)) {
+    bool chunks = outer == last && !k->l->target->streams;
+    if (chunks && !(dim_is_int(space->dims[last], &length) && length <= CHUNK)) {
         extents[count] = dim_ceildiv(k->dims, space->dims[last], dim_int(k->dims, CHUNK));
         all[count++] = "chunk";
     }
@@ -157,7 +158,7 @@ static void emit_items(Kernel *k, const Survey *s, const Space *space) {
 void emit_space(Kernel *k, const Survey *s, const Space *space) {
     if (k->l->target->group_items > 0)
         emit_items(k, s, space);
-    else if (space->tiled_axis >= 0 && !space->collapsed)
+    else if (space->tiled_axis >= 0 && !space->collapsed && !k->l->target->streams)
         emit_squares(k, s, space);
     else
         emit_rows(k, s, space);

@@ -71,6 +71,9 @@ typedef struct Contraction {
      * memory. */
     int nparts;
     LoopPart parts[2 * MAX_DOMAIN];
+    /* For targets that stream: the axes of the result as they lie in memory, outermost first. */
+    int norder;
+    int order[MAX_DOMAIN];
 } Contraction;
 
 /* Adds an axis and returns its number. */

@@ -60,6 +60,12 @@ static const TargetDesc machines[] = {
      .item_registers = 128,
      .load_bits = 128,
      .local_bytes = 32 << 10},
+    {.name = "streams", .cores = 1, .streams = true, .float_latency = 5},
+    {.name = "streams, many lanes",
+     .cores = 1,
+     .streams = true,
+     .task_cycles = 3000,
+     .float_latency = 5},
 };
 
 typedef struct Job {
@@ -93,6 +99,11 @@ static const char *read_text(const Network *n) {
 static bool load(Network *n) {
     const char *text = read_text(n);
     FrontendOptions options = {0};
+    /* Tasks know all sizes. */
+    static const char *const batch[] = {"N"};
+    options.bind_names = batch;
+    options.bind_values = &n->job->batch;
+    options.nbinds = n->job->machine->streams;
     if (!text) return false;
     Module *module =
         frontend_load_text(n->job->path, text, strlen(text), &options, n->arena, n->diag);

@@ -42,6 +42,7 @@ static const TargetDesc test_targets[] = {
      .item_registers = 64,
      .load_bits = 128,
      .local_bytes = 16 << 10},
+    {.name = "streams", .cores = 1, .streams = true, .task_cycles = 50, .float_latency = 4},
 };
 
 /* ---- values ---------------------------------------------------------------------------------- */

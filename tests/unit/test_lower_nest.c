@@ -309,10 +309,12 @@ Test(plans, print_and_parse) {
     Fixture f = fixture_create();
     static const char *const names[] = {"n", "oc", "ow", "ic"};
     static const char *const texts[] = {
-        "vector=oc:16x2 tile=ow:14 unroll=1", "vector=none unroll=4",
+        "vector=oc:16x2 tile=ow:14 unroll=1",
+        "vector=none unroll=4",
         "vector=ic:8x4 tile=ow:3 tile=oc:2 unroll=2 parallel=tiles",
         "vector=none unroll=1 tree=64x4",
-        "vector=none unroll=1 group=16x8 each=4x2 chunk=16 inner=oc"};
+        "vector=none unroll=1 group=16x8 each=4x2 chunk=16 inner=oc",
+        "vector=none unroll=1 lanes=oc:16 each=ow:4 terms=2"};
     static const char *const bad[] = {"",
                                       "vector=",
                                       "vector=oc:16",
@@ -327,13 +329,22 @@ Test(plans, print_and_parse) {
                                       "vector=none unroll=1 tree=64x4 more",
                                       "vector=none unroll=1 group=16x8 each=4x2 chunk=16",
                                       "vector=none unroll=1 group=16x8 each=4x3 chunk=16 inner=oc",
-                                      "vector=none unroll=1 group=16x8 each=4x2 chunk=16 inner=ic"};
+                                      "vector=none unroll=1 group=16x8 each=4x2 chunk=16 inner=ic",
+                                      "vector=none unroll=1 lanes=oc:3 each=ow:4 terms=2",
+                                      "vector=none unroll=1 lanes=ow:4 each=oc:4 terms=2",
+                                      "vector=none unroll=1 lanes=oc:4 each=ow:0 terms=2",
+                                      "vector=none unroll=1 lanes=oc:4 each=ow:4",
+                                      "vector=oc:8x1 unroll=1 lanes=oc:4 each=ow:4 terms=2"};
     Contraction c = {.noperands = 2};
     for (int i = 0; i < 4; i++) {
         contraction_axis(&c, names[i], dim_int(f.module->dims, 64), i == 3);
         if (i != 1) affine_term(&c.operands[0].index[i], i, 1);
         if (i % 2) affine_term(&c.operands[1].index[i], i, 1);
     }
+    static const int order[] = {0, 2, 1};
+    memcpy(c.order, order, sizeof order);
+    c.norder = 3;
+    c.parts[c.nparts++] = (LoopPart){3, PART_WHOLE};
     for (int o = 0; o < 2; o++) {
         Value *value = arena_new(f.arena, Value);
         value->type.rank = 4;
