@@ -21,5 +21,10 @@ bool outputs_write(const Compilation *c, const Artifacts *artifacts) {
             return false;
         }
     }
-    return files_write(artifacts->files.data, artifacts->files.len, c->diag);
+    size_t inside = artifacts->folder ? artifacts->folder_files : 0;
+    if (inside > 0 && !folder_write(artifacts->folder, artifacts->files.data, inside, c->diag)) {
+        return false;
+    }
+    return inside == artifacts->files.len ||
+           files_write(artifacts->files.data + inside, artifacts->files.len - inside, c->diag);
 }
