@@ -22,12 +22,14 @@ cmake_policy(VERSION 3.20...3.25)
 #   product  what -o names
 #   sources  files that become part of the program: objects, or C that CMake compiles
 #   others   what is written besides
+#   include  the folder of the header
 #   weights  a file that the assembler brings into the first source; empty where there is none
 #   for_cpu  whether the code is a processor's, which -mtriple names
 #   runtime  whether the code calls libnnrt
 function(_nnc_files target stem)
   set(rows cpu opencl)
   set(weights "")
+  get_filename_component(include "${stem}" DIRECTORY)
   if(target STREQUAL "cpu")
     set(product "${stem}.o")
     set(sources "${stem}.o")
@@ -45,7 +47,7 @@ function(_nnc_files target stem)
     list(JOIN rows ", " rows)
     message(FATAL_ERROR "nnc_add_network: TARGET '${target}' is not there; this version of nnc has: ${rows}")
   endif()
-  foreach(variable product sources others weights for_cpu runtime)
+  foreach(variable product sources others include weights for_cpu runtime)
     set(${variable} "${${variable}}" PARENT_SCOPE)
   endforeach()
 endfunction()
@@ -219,5 +221,5 @@ function(nnc_add_network target source)
     _nnc_link_runtime(${target})
   endif()
   get_target_property(headers nnc::headers INTERFACE_INCLUDE_DIRECTORIES)
-  target_include_directories(${target} PRIVATE "${folder}" "${headers}")
+  target_include_directories(${target} PRIVATE "${include}" "${headers}")
 endfunction()

@@ -1,9 +1,11 @@
+#define _GNU_SOURCE
 #include "driver/option_table.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- commands -------------------------------------------------------------------------------- */
 
@@ -226,6 +228,49 @@ static bool parse_option(int argc, char **argv, int *i, Arena *arena, Options *o
     return set_option(spec, value, arena, options);
 }
 
+/* A name that is given two values means one of them, and nobody knows which. */
+static bool check_once(const char *option, const NamedTexts *list) {
+    for (size_t i = 0; i < list->len; i++) {
+        for (size_t k = 0; k < i; k++) {
+            const NamedText *a = &list->data[k], *b = &list->data[i];
+            if (strcmp(a->name, b->name) != 0 || strcmp(a->text, b->text) == 0) continue;
+            return options_complain("-%s gives %s two values, '%s' and '%s'", option, a->name,
+                                    a->text, b->text);
+        }
+    }
+    return true;
+}
+
+static bool check_paths(const Options *options) {
+    const struct {
+        const char *option, *path;
+    } paths[] = {{"o", options->output_path},
+                 {"MF", options->depfile},
+                 {"report", options->report},
+                 {"dump-dir", options->dump_dir}};
+    for (size_t i = 0; i < COUNT_OF(paths); i++) {
+        if (paths[i].path && !*paths[i].path)
+            return options_complain("-%s needs a name, found ''", paths[i].option);
+        for (size_t k = 0; k < i && paths[i].path; k++) {
+            if (paths[k].path && strcmp(paths[i].path, paths[k].path) == 0)
+                return options_complain("-%s and -%s both name '%s'", paths[k].option,
+                                        paths[i].option, paths[i].path);
+        }
+    }
+    return true;
+}
+
+/* Threads beyond a few for each core only wait for each other, and thousands for a long time. */
+static void limit_threads(Options *options) {
+    enum { FOR_EACH_CORE = 4 };
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    int64_t most = (cores > 0 ? cores : 1) * (int64_t)FOR_EACH_CORE;
+    if (options->threads <= most) return;
+    fprintf(stderr, "nnc: note: -threads=%lld: %lld threads are used, %d for each core\n",
+            (long long)options->threads, (long long)most, FOR_EACH_CORE);
+    options->threads = most;
+}
+
 /* What each command cannot do without. */
 static bool check_complete(const Options *options) {
     if (options->command == COMMAND_DEVICES && options->file)
@@ -276,5 +321,7 @@ bool options_parse(int argc, char **argv, Arena *arena, Options *options) {
             options->file = argv[i];
         }
     }
-    return check_complete(options);
+    limit_threads(options);
+    return check_complete(options) && check_once("bind", &options->binds) &&
+           check_once("input", &options->inputs) && check_paths(options);
 }

@@ -9,22 +9,36 @@ static bool same_file(const char *a, const char *b) {
            x.st_ino == y.st_ino;
 }
 
-bool outputs_write(const Compilation *c, const Artifacts *artifacts) {
+static bool is_input(const Compilation *c, const char *path) {
     const char *const *sources = c->nsources ? c->sources : &c->options->file;
     size_t nsources = c->nsources ? c->nsources : 1;
-    for (size_t i = 0; i < artifacts->files.len; i++) {
-        const char *path = artifacts->files.data[i].path;
-        for (size_t s = 0; s < nsources; s++) {
-            if (!same_file(path, sources[s])) continue;
-            diag_error(c->diag, (Span){0}, "cannot write '%s': it is an input of this compilation",
-                       path);
-            return false;
-        }
+    for (size_t i = 0; i < nsources; i++) {
+        if (same_file(path, sources[i])) return true;
     }
-    size_t inside = artifacts->folder ? artifacts->folder_files : 0;
-    if (inside > 0 && !folder_write(artifacts->folder, artifacts->files.data, inside, c->diag)) {
+    for (size_t i = 0; i < c->options->inputs.len; i++) {
+        if (same_file(path, c->options->inputs.data[i].text)) return true;
+    }
+    return false;
+}
+
+static bool spare_inputs(const Compilation *c, const OutputFile *files, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (!is_input(c, files[i].path)) continue;
+        diag_error(c->diag, (Span){0}, "cannot write '%s': it is an input of this command",
+                   files[i].path);
         return false;
     }
-    return inside == artifacts->files.len ||
-           files_write(artifacts->files.data + inside, artifacts->files.len - inside, c->diag);
+    return true;
+}
+
+bool outputs_write(const Compilation *c, const OutputFile *files, size_t count) {
+    return spare_inputs(c, files, count) && files_write(files, count, c->diag);
+}
+
+bool outputs_write_all(const Compilation *c, const Artifacts *artifacts) {
+    const OutputFile *files = artifacts->files.data;
+    size_t count = artifacts->files.len, inside = artifacts->folder ? artifacts->folder_files : 0;
+    if (!spare_inputs(c, files, count)) return false;
+    if (inside > 0 && !folder_write(artifacts->folder, files, inside, c->diag)) return false;
+    return inside == count || files_write(files + inside, count - inside, c->diag);
 }

@@ -2,10 +2,11 @@
 #ifndef NNC_DRIVER_OUTPUTS_H
 #define NNC_DRIVER_OUTPUTS_H
 
-#include "codegen/target.h"
 #include "driver/pipeline.h"
 
 /* files_write, but an output that would replace a file that was read is an error. */
-bool outputs_write(const Compilation *c, const Artifacts *artifacts);
+bool outputs_write(const Compilation *c, const OutputFile *files, size_t count);
+/* The same for all that a target made: its folder first, then what stands alone. */
+bool outputs_write_all(const Compilation *c, const Artifacts *artifacts);
 
 #endif

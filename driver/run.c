@@ -6,6 +6,7 @@
 #include "driver/commands.h"
 #include "driver/execute.h"
 #include "driver/inputs.h"
+#include "driver/outputs.h"
 #include "ir/interp.h"
 
 enum { PRINTED_ELEMENTS = 100 };
@@ -54,7 +55,7 @@ static bool deliver(Compilation *c, const char *const *names, int count, const T
         str_free(&bytes);
         written[index] = true;
     }
-    if (nfiles && !files_write(files, nfiles, c->diag)) return fail(c, EXIT_INPUT);
+    if (nfiles && !outputs_write(c, files, nfiles)) return fail(c, EXIT_INPUT);
     for (int i = 0; i < count; i++) {
         if (!written[i]) print_tensor(names[i], &outputs[i], c->arena);
     }

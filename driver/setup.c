@@ -1,5 +1,7 @@
 #include "driver/setup.h"
 
+#include "driver/outputs.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -176,5 +178,5 @@ bool setup_report(Compilation *c) {
         return true;
     }
     OutputFile file = {c->options->report, c->report.data, c->report.len, 0644};
-    return files_write(&file, 1, c->diag) || fail(c, EXIT_INPUT);
+    return outputs_write(c, &file, 1) || fail(c, EXIT_INPUT);
 }

@@ -182,6 +182,49 @@ static Val build_batch_norm(const LayerCall *c) {
     return operation(c, OP_batch_norm, 4, parameters, COUNT_OF(attrs), attrs);
 }
 
+/* weight, bias of the shape of the axes */
+static Val build_layer_norm(const LayerCall *c) {
+    const Attr *axes = argument(c, "axes");
+    int64_t sizes[MAX_RANK];
+    Value *parameters[2];
+    if (!needs_float_of_rank(c, 1, MAX_RANK)) return val_error();
+    int count = axes->count > 0 ? axes->count : 1, first = c->x->type.rank - count;
+    if (first < 0) {
+        diag_error(c->e->diag, argument_span(c, "axes"),
+                   "'axes' of 'layer_norm' names some of the last axes of %s",
+                   elab_type_text(c->e, &c->x->type));
+        return val_error();
+    }
+    for (int i = 0; i < count; i++)
+        if (!known_size(c, first + i, "features", &sizes[i])) return val_error();
+    parameters[0] = parameter(c, "weight", count, sizes);
+    parameters[1] = parameter(c, "bias", count, sizes);
+    Attr attrs[] = {*axes, *argument(c, "eps")};
+    return operation(c, OP_layer_norm, 2, parameters, COUNT_OF(attrs), attrs);
+}
+
+/* weight [count, dim] in f32, whatever integers the ids are */
+static Val build_embedding(const LayerCall *c) {
+    if (!dtype_is_int(c->x->type.dtype)) {
+        diag_error(c->e->diag, c->x_span, "'embedding' looks up integers, found %s",
+                   elab_type_text(c->e, &c->x->type));
+        return val_error();
+    }
+    if (!needs_at_least(c, "count", 1) || !needs_at_least(c, "dim", 1)) return val_error();
+    Dim shape[2] = {dim_int(c->e->module->dims, argument(c, "count")->i),
+                    dim_int(c->e->module->dims, argument(c, "dim")->i)};
+    TensorType type = type_make(DT_f32, 2, shape);
+    Value *table =
+        add_parameter(c->e, path_join(c->e, c->path, "weight"), &type, c->share, c->site->span);
+    if (!table) return val_error();
+    Span spans[MAX_ATTRS];
+    for (int i = 0; i < MAX_ATTRS; i++) spans[i] = c->site->span;
+    Node *node =
+        add_operator(c->e, OP_gather, 2, (Value *[]){table, c->x},
+                     (Span[]){c->site->span, c->x_span}, 0, NULL, spans, c->path, c->site->span);
+    return node ? val_tensor(node_result(node)) : val_error();
+}
+
 /* ---- the table ---- */
 
 #define INT(id)              {{.name = id, .kind = ATTR_INT}, true, ""}
@@ -190,6 +233,7 @@ static Val build_batch_norm(const LayerCall *c) {
 #define FLOAT_OR(id, value)  {{.name = id, .kind = ATTR_FLOAT, .f = (value)}, false, ""}
 #define STRING_OR(id, value) {{.name = id, .kind = ATTR_STRING, .s = (value)}, false, ""}
 #define INTS(id)             {{.name = id, .kind = ATTR_INTS}, true, ""}
+#define ANY_INTS(id)         {{.name = id, .kind = ATTR_INTS}, false, ""}
 #define INTS_OR(id, n, ...)                                                                        \
     {{.name = id, .kind = ATTR_INTS, .count = (n), .ints = (const int64_t[]){__VA_ARGS__}},        \
      false,                                                                                        \
@@ -203,6 +247,8 @@ static const Layer layers[] = {
      build_conv2d},
     {"dense", "x", {INT("units"), BOOL_OR("bias", true), STRING_OR("weight", "oi")}, build_dense},
     {"batch_norm", "x", {FLOAT_OR("eps", 1e-5)}, build_batch_norm},
+    {"layer_norm", "x", {ANY_INTS("axes"), FLOAT_OR("eps", 1e-5)}, build_layer_norm},
+    {"embedding", "ids", {INT("count"), INT("dim")}, build_embedding},
 };
 
 const Layer *layer_find(const char *name) {

@@ -78,16 +78,44 @@ bool type_global_pool_any(TypeQuery *q) {
     return rule_needs_number(q, 0) && global_pool_result(q);
 }
 
+static bool needs_eps(TypeQuery *q) {
+    double eps = rule_attr(q, "eps")->f;
+    if (isfinite(eps) && eps >= 0) return true;
+    return rule_fail_attr(q, "eps", "'%s' needs a finite eps >= 0", rule_op_name(q));
+}
+
+/* Parameters have the shape of the axes that are normalized. */
+bool type_layer_norm(TypeQuery *q) {
+    const TensorType *x = &q->operands[0];
+    const Attr *axes = rule_attr(q, "axes");
+    int count = axes->count > 0 ? axes->count : 1, first = x->rank - count;
+    if (!rule_needs_float(q, 0) || !needs_eps(q)) return false;
+    bool sound = first >= 0;
+    for (int i = 0; sound && i < axes->count; i++)
+        sound = normalize_axis(axes->ints[i], x->rank) == first + i;
+    if (!sound) {
+        return rule_fail_attr(q, "axes", "'layer_norm' takes the last axes of %s, in order",
+                              rule_type_text(q, 0));
+    }
+    TensorType normalized = type_make(x->dtype, count, x->dims + first);
+    for (int i = 1; i < q->noperands; i++) {
+        if (!rule_needs_same_dtype(q, 0, i)) return false;
+        if (!type_same_shape(&q->operands[i], &normalized)) {
+            return rule_fail_operand(
+                q, i, "'layer_norm' of %s over %d axes needs %s here, found %s",
+                rule_type_text(q, 0), axes->count, type_text(q->dims, q->arena, &normalized),
+                rule_type_text(q, i));
+        }
+    }
+    return rule_result(q, x->dtype, x->rank, x->dims, x->layout);
+}
+
 bool type_batch_norm(TypeQuery *q) {
     const TensorType *x = &q->operands[0];
-    double eps = rule_attr(q, "eps")->f;
     if (!rule_needs_float(q, 0) || !rule_needs_rank(q, 0, 2, MAX_RANK)) return false;
     for (int i = 1; i < q->noperands; i++) {
         if (!rule_needs_same_dtype(q, 0, i)) return false;
         if (!rule_needs_vector(q, i, x->dims[1], "channel")) return false;
     }
-    if (!isfinite(eps) || eps < 0) {
-        return rule_fail_attr(q, "eps", "'batch_norm' needs a finite eps >= 0");
-    }
-    return rule_result(q, x->dtype, x->rank, x->dims, x->layout);
+    return needs_eps(q) && rule_result(q, x->dtype, x->rank, x->dims, x->layout);
 }

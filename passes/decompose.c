@@ -32,6 +32,32 @@ static Value *decompose_batch_norm(PassContext *context, Builder *b, Node *node)
     return build2(b, OP_add, scaled, along_channels(b, shift, x->type.rank));
 }
 
+/* ---- layer_norm ------------------------------------------------------------------------------ */
+
+static Value *mean_over(Builder *b, Value *x, const Attr *axes) {
+    static const int64_t last = -1;
+    Attr over =
+        axes->count > 0 ? attr_ints("axes", axes->count, axes->ints) : attr_ints("axes", 1, &last);
+    return build1(b, OP_reduce_mean, x, over, attr_bool("keepdims", true));
+}
+
+/* Statistics of 16-bit floats are taken in f32, like all sums. */
+static Value *decompose_layer_norm(Builder *b, Node *node) {
+    DType type = node->operands[0]->type.dtype, wide = type == DT_f64 ? DT_f64 : DT_f32;
+    const Attr *axes = node_attr(node, "axes");
+    Value *operands[3];
+    for (int i = 0; i < 3; i++) {
+        operands[i] = node->operands[i];
+        if (type != wide) operands[i] = build1(b, OP_cast, operands[i], attr_dtype("to", wide));
+    }
+    Value *centred = build2(b, OP_sub, operands[0], mean_over(b, operands[0], axes));
+    Value *variance = mean_over(b, build2(b, OP_mul, centred, centred), axes);
+    Value *widened = build2(b, OP_add, variance, build_scalar(b, wide, node_float(node, "eps")));
+    Value *normal = build2(b, OP_mul, centred, build1(b, OP_rsqrt, widened));
+    Value *result = build2(b, OP_add, build2(b, OP_mul, normal, operands[1]), operands[2]);
+    return type == wide ? result : build1(b, OP_cast, result, attr_dtype("to", type));
+}
+
 /* ---- global pools ---------------------------------------------------------------------------- */
 
 static Value *decompose_global_pool(Builder *b, Node *node) {
@@ -94,6 +120,7 @@ static bool decompose_node(PassContext *context, Substitution *s, Node *node) {
     Value *value;
     switch (node->op) {
     case OP_batch_norm: value = decompose_batch_norm(context, &b, node); break;
+    case OP_layer_norm: value = decompose_layer_norm(&b, node); break;
     case OP_global_avg_pool:
     case OP_global_max_pool: value = decompose_global_pool(&b, node); break;
     case OP_split: return decompose_split(context, s, &b, node);

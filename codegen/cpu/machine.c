@@ -217,13 +217,16 @@ bool cpu_machine(const TargetOptions *options, CpuMachine *machine, Arena *arena
     machine->features = join_features(arena, arch->features, machine->features);
     machine->text = machine->cpu;
     const char *given = options->features ? options->features : "";
-    if (!apply_features(machine->arch, given, &machine->has)) {
-        diag_error(diag, (Span){0}, "-mattr=%s: expected a list such as +avx2,-fma", given);
-        return false;
-    }
+    if (!cpu_check_features(machine->arch, given, arena, diag)) return false;
+    require(apply_features(machine->arch, given, &machine->has));
     if (*given) {
         machine->features = join_features(arena, machine->features, given);
         machine->text = arena_printf(arena, "%s %s", machine->cpu, given);
+    }
+    /* LLVM 19 cannot select comparisons of scalars then. */
+    if (*given && cpu_has(machine, HAS_AVX512F) && !cpu_has(machine, HAS_AVX512VL)) {
+        diag_error(diag, (Span){0}, "-mattr=%s: 'avx512f' needs 'avx512vl' too", given);
+        return false;
     }
     if (machine->arch == ARCH_AARCH64 && !cpu_has(machine, HAS_NEON)) {
         diag_error(diag, (Span){0}, "-mattr=%s: aarch64 code needs the feature 'neon'", given);

@@ -35,6 +35,8 @@ static inline bool cpu_has(const CpuMachine *machine, uint64_t bits) {
 
 /* Reads -mtriple, -mcpu and -mattr. A fault of theirs is a diagnostic. */
 bool cpu_machine(const TargetOptions *options, CpuMachine *machine, Arena *arena, Diag *diag);
+/* Whether a list such as "+avx2,-fma" names features of LLVM's; if not, a diagnostic. */
+bool cpu_check_features(CpuArch arch, const char *given, Arena *arena, Diag *diag);
 /* Whether code for the machine can run in this process; if not, a diagnostic says what is missing.
  * Matrix tiles are not looked at: init refuses them where they are used and cannot be. */
 bool cpu_runs_here(const CpuMachine *machine, Arena *arena, Diag *diag);

@@ -24,3 +24,25 @@ bool eval_batch_norm(const Eval *e) {
     }
     return true;
 }
+
+/* (x - mean) / sqrt(var + eps) * weight + bias over the last axes. */
+bool eval_layer_norm(const Eval *e) {
+    const Tensor *x = &e->operands[0];
+    double eps = node_float(e->node, "eps");
+    int64_t size = tensor_elements(&e->operands[1]);
+    double *run = arena_array(e->scratch, double, (size_t)size + 1);
+    for (int64_t at = 0; size > 0 && at < tensor_elements(x); at += size) {
+        double mean = 0, variance = 0;
+        load_f64(x, at, 1, size, run);
+        for (int64_t i = 0; i < size; i++) mean += run[i];
+        mean /= (double)size;
+        for (int64_t i = 0; i < size; i++) variance += (run[i] - mean) * (run[i] - mean);
+        double deviation = sqrt(variance / (double)size + eps);
+        for (int64_t i = 0; i < size; i++) {
+            double weight = tensor_get(&e->operands[1], i), bias = tensor_get(&e->operands[2], i);
+            run[i] = (run[i] - mean) / deviation * weight + bias;
+        }
+        store_f64(&e->results[0], at, size, run);
+    }
+    return true;
+}

@@ -37,6 +37,7 @@ static Evaluator *const evaluators[OP_COUNT] = {
     [OP_global_avg_pool] = eval_global_pool,
     [OP_global_max_pool] = eval_global_pool,
     [OP_batch_norm] = eval_batch_norm,
+    [OP_layer_norm] = eval_layer_norm,
 };
 
 Evaluator *interp_evaluator(OpKind op) {

@@ -33,7 +33,8 @@ Evaluator eval_copy, eval_transpose, eval_broadcast_to, eval_concat, eval_split,
 Evaluator eval_reduce, eval_argmax, eval_softmax;
 Evaluator eval_matmul, eval_dense, eval_conv2d;
 Evaluator eval_max_pool2d, eval_avg_pool2d;
-Evaluator eval_global_pool, eval_batch_norm; /* global_avg_pool and global_max_pool share one */
+Evaluator eval_batch_norm, eval_layer_norm;
+Evaluator eval_global_pool; /* global_avg_pool and global_max_pool share one */
 
 /* Whether the inputs have their graph's types, the symbols having these values. */
 bool interp_check_inputs(const Graph *graph, const Tensor *inputs, const int64_t *symbols,

@@ -33,13 +33,21 @@ done
 
 # An output replaces no input and no other output.
 cp examples/digits/mlp.nn "$TMP/mlp.nn"; cp examples/digits/mlp.safetensors "$TMP/mlp.safetensors"
-for options in "-o $TMP/mlp.nn" "-o $TMP/./mlp.safetensors" "-emit=graph -o $TMP/mlp.nn" "-o $TMP/x.o -MF $TMP/mlp.nn"; do
+for options in "-o $TMP/mlp.nn" "-o $TMP/./mlp.safetensors" "-emit=graph -o $TMP/mlp.nn" "-o $TMP/x.o -MF $TMP/mlp.nn" \
+    "-quantize=delta:0.01 -report $TMP/mlp.nn -o $TMP/x.o" "-quantize=delta:0.01 -report $TMP/mlp.safetensors -o $TMP/x.o"; do
     expect 1 "$NNC" "$TMP/mlp.nn" $options
-    says "it is an input of this compilation"
+    says "it is an input of this command"
 done
+cp examples/digits/test_images.npy "$TMP/images.npy"
+for file in mlp.nn mlp.safetensors images.npy; do
+    expect 1 "$NNC" run "$TMP/mlp.nn" -input image="$TMP/images.npy" -output probs="$TMP/$file"
+    says "it is an input of this command"
+done
+cmp "$TMP/images.npy" examples/digits/test_images.npy || fail "an output replaced an input"
 cmp "$TMP/mlp.nn" examples/digits/mlp.nn || fail "an output replaced the source"
 cmp "$TMP/mlp.safetensors" examples/digits/mlp.safetensors || fail "an output replaced the weights"
-for options in "-o $TMP/x.o -MF $TMP/x.o" "-o $TMP/x.weights -weights-out=external" "-o $TMP/x.h"; do
+expect 2 "$NNC" "$TMP/mlp.nn" -o "$TMP/x.o" -MF "$TMP/x.o"; says "-o and -MF both name"
+for options in "-MF $TMP/x.h -o $TMP/x.o" "-o $TMP/x.weights -weights-out=external" "-o $TMP/x.h"; do
     expect 1 "$NNC" "$TMP/mlp.nn" $options
     says "two outputs go there"
 done

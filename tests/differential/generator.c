@@ -48,6 +48,7 @@ static bool op_is_exact(OpKind op) {
     case OP_avg_pool2d:
     case OP_global_avg_pool:
     case OP_batch_norm:
+    case OP_layer_norm:
     case OP_matmul:
     case OP_dense:
     case OP_conv2d:
@@ -607,6 +608,22 @@ static Value *make_batch_norm(Gen *g, OpKind op) {
     return apply(g, op, 5, operands, 0, NULL, x.magnitude * 2);
 }
 
+static Value *make_layer_norm(Gen *g, OpKind op) {
+    const Made *found = pick(g, FLOAT, 1);
+    if (!found) return NULL;
+    Made x = *found;
+    Dim size = x.value->type.dims[x.value->type.rank - 1];
+    if (!dim_is_int(size, NULL)) return NULL;
+    TensorType type = type_make(x.value->type.dtype, 1, &size);
+    Value *operands[3] = {x.value};
+    g->nparams++;
+    for (int i = 1; i < 3; i++) {
+        const char *path = arena_printf(g->module->arena, "layer_norm%d.%d", g->nparams, i);
+        operands[i] = build_param(&g->b, path, &type);
+    }
+    return apply(g, op, 3, operands, 0, NULL, 8);
+}
+
 /* ---- networks ------------------------------------------------------------------------------------ */
 
 typedef Value *Maker(Gen *g, OpKind op);
@@ -675,6 +692,7 @@ static Maker *const makers[OP_COUNT] = {
     [OP_global_avg_pool] = make_global_pool,
     [OP_global_max_pool] = make_global_pool,
     [OP_batch_norm] = make_batch_norm,
+    [OP_layer_norm] = make_layer_norm,
 };
 
 /* Networks lean on these more than on the rest. */

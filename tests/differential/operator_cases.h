@@ -432,6 +432,13 @@ static const Case cases_batch_norm[] = {
          SMALL, .before = "c$ = conv2d(x$, 32, kernel=3, pad=1, bias=false)"),
 };
 
+static const Case cases_layer_norm[] = {
+    CASE(FLOATS, "x$: @[N, 5, 37]", "layer_norm(x$)", "@[N, 5, 37]", AGREES, SMALL),
+    CASE("f32 f64", "x$: @[3, 5, 7]", "layer_norm(x$, axes=[-2, -1], eps=0.1)", "@[3, 5, 7]",
+         AGREES, SMALL),
+    CASE("f32", "x$: @[N, 1]", "layer_norm(x$)", "@[N, 1]", AGREES, SMALL),
+};
+
 /* ---- fusion: what level 1 gathers ---- */
 
 static const Case cases_fused[] = {

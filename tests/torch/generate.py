@@ -346,6 +346,13 @@ softmax("softmax_axis1", "over the channels of an image", (2, 5, 3, 2), 1, ", ax
 softmax("softmax_axis0", "over the first axis", (7, 3), 0, ", axis=0")
 softmax("softmax_large", "numbers whose exponential overflows", scaled(300, 5, 7), -1)
 
+case("layer_norm", "over the last axis", {"x": scaled(2, 3, 5, 19)}, "y = layer_norm(x)",
+     lambda t: F.layer_norm(t.x, (19,), t["y.weight"], t["y.bias"]), {"y.weight": (19,), "y.bias": (19,)})
+case("layer_norm_axes", "over the last two axes", {"x": scaled(2, 3, 5, 7)}, "y = layer_norm(x, axes=[1, 2], eps=1e-3)",
+     lambda t: F.layer_norm(t.x, (5, 7), t["y.weight"], t["y.bias"], 1e-3), {"y.weight": (5, 7), "y.bias": (5, 7)})
+case("embedding", "rows of a table", {"ids": lambda r: r.integers(0, 11, (3, 5))}, "y = embedding(ids, 11, 7)",
+     lambda t: F.embedding(t.ids, t["y.weight"]), {"y.weight": (11, 7)})
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Pointwise, one operand
 

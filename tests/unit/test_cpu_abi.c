@@ -306,7 +306,7 @@ Test(cpu_abi, processors) {
                   desc.amx_int8 == rows[i].amx);
     }
     TargetOptions less = {
-        .cpu = "sapphirerapids", .triple = "x86_64-linux-gnu", .features = "-amx-tile,-avx512vl"};
+        .cpu = "sapphirerapids", .triple = "x86_64-linux-gnu", .features = "-amx-tile,-avx512dq"};
     TargetDesc desc;
     cr_assert(target_cpu.describe(&less, &desc, arena, diag_create(arena, NULL)));
     cr_expect(desc.vector_bits == 256 && !desc.amx_int8 && !desc.amx_bf16);
