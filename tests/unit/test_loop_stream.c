@@ -188,6 +188,10 @@ Test(loop_stream, window) {
                 "y[h, v, o] = x[h, v, 0] * w[o] + x[h, v, 1] } } }"),
          MODES(WINDOW, DIRECT),
          {2, 0, 0}},
+        /* In order, but not from the first element on. */
+        {KERNEL("8", "8", "serial i in 0..8 { y[i] = x[i - 1; i >= 1, 3.0] }"),
+         MODES(WINDOW, DIRECT),
+         {1, 0, 0}},
         /* A row at a time: softmax. */
         {KERNEL("5, 8", "5, 8",
                 "serial i in 0..5 { declare m: private f32[1] m[0] = 0.0 serial j "
