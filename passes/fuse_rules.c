@@ -29,7 +29,10 @@ int element_cost(const Node *node) {
     case OP_tanh:
     case OP_sigmoid:
     case OP_erf:
+    case OP_gelu:
+    case OP_silu:
     case OP_pow: return 16;
+    case OP_rsqrt:
     case OP_sqrt: return 4;
     case OP_resize: return strcmp(node_attr(node, "mode")->s, "linear") == 0 ? 8 : 1;
     case OP_div: {
