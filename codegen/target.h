@@ -61,7 +61,7 @@ typedef struct Target {
     bool (*probe)(StrBuf *line);
 } Target;
 
-extern const Target target_cpu, target_opencl;
+extern const Target target_cpu, target_opencl, target_hls;
 
 extern const Target *const target_table[];
 extern const size_t target_count;

@@ -15,18 +15,18 @@ typedef struct Traffic {
     VEC(Reader) readers;
 } Traffic;
 
-typedef struct Builder {
+typedef struct Maker {
     HlsDesign *design;
     LProgram *program;
     Arena *arena;
     Diag *diag;
     Traffic *traffic; /* by tensor */
     VEC(const char *) taken;
-} Builder;
+} Maker;
 
 /* ---- names ----------------------------------------------------------------------------------- */
 
-static bool is_taken(const Builder *b, const char *name) {
+static bool is_taken(const Maker *b, const char *name) {
     for (size_t i = 0; i < b->taken.len; i++) {
         if (strcmp(b->taken.data[i], name) == 0) return true;
     }
@@ -34,7 +34,7 @@ static bool is_taken(const Builder *b, const char *name) {
 }
 
 /* Of the file: functions, arrays, parameters of the top function. */
-static const char *file_name(Builder *b, const char *wanted) {
+static const char *file_name(Maker *b, const char *wanted) {
     const char *base = abi_identifier(b->arena, wanted), *name = base;
     bool ours = strncmp(base, "nn_", 3) == 0 || strncmp(base, "NN_", 3) == 0;
     if (ours) name = base = arena_printf(b->arena, "t_%s", base);
@@ -43,22 +43,14 @@ static const char *file_name(Builder *b, const char *wanted) {
     return name;
 }
 
-/* What the C library and C itself keep. */
-static void take_foreign_names(Builder *b) {
-    static const char *const names[] = {
-        "main",   "int8_t",  "uint8_t", "int16_t", "uint16_t", "int32_t", "uint32_t",
-        "int64_t", "uint64_t", "size_t",  "memcpy",  "frame",   "abs",     "exp",
-        "log",    "sqrt",    "floor",   "ceil",    "round",    "pow",     "tanh",
-        "erf",    "sin",     "cos",     "gamma",   "index",    "y0",      "y1",
-        "j0",     "j1",      "jn",      "yn",      "select",   "read",    "write",
-    };
-    for (size_t i = 0; i < COUNT_OF(names); i++) vec_push(b->arena, &b->taken, names[i]);
+static void take_foreign_names(Maker *b) {
+    for (const char *const *word = hls_words; *word; word++) vec_push(b->arena, &b->taken, *word);
     vec_push(b->arena, &b->taken, b->design->top);
 }
 
 /* ---- who reads what -------------------------------------------------------------------------- */
 
-static bool find_traffic(Builder *b) {
+static bool find_traffic(Maker *b) {
     const LProgram *program = b->program;
     b->traffic = arena_array(b->arena, Traffic, program->tensors.len + 1);
     for (size_t i = 0; i < program->tensors.len; i++) b->traffic[i].writer = -1;
@@ -90,7 +82,7 @@ static bool find_traffic(Builder *b) {
 
 /* ---- channels and tasks ---------------------------------------------------------------------- */
 
-static int add_channel(Builder *b, const char *name, const LTensor *tensor) {
+static int add_channel(Maker *b, const char *name, const LTensor *tensor) {
     HlsChannel channel = {.name = name,
                           .dtype = tensor->dtype,
                           .depth = 2,
@@ -103,7 +95,7 @@ static int add_channel(Builder *b, const char *name, const LTensor *tensor) {
     return (int)b->design->channels.len - 1;
 }
 
-static HlsTask *add_task(Builder *b, const char *name, const char *path, int nparams) {
+static HlsTask *add_task(Maker *b, const char *name, const char *path, int nparams) {
     size_t n = (size_t)nparams + 1;
     HlsTask task = {.name = file_name(b, name),
                     .path = path,
@@ -121,7 +113,7 @@ static HlsTask *add_task(Builder *b, const char *name, const char *path, int npa
 }
 
 /* The channel's two ends in the tasks that are there already; -1 is outside. */
-static void connect(Builder *b, int channel, int writer, int writer_param, int reader,
+static void connect(Maker *b, int channel, int writer, int writer_param, int reader,
                     int reader_param) {
     HlsDesign *d = b->design;
     HlsChannel *c = &d->channels.data[channel];
@@ -137,29 +129,29 @@ static void connect(Builder *b, int channel, int writer, int writer_param, int r
     }
 }
 
-static void mark_input(Builder *b, int channel, const LTensor *tensor) {
+static void mark_input(Maker *b, int channel, const LTensor *tensor) {
     b->design->channels.data[channel].input = tensor->io;
     b->design->inputs[tensor->io] = channel;
 }
 
-static void mark_output(Builder *b, int channel, const LTensor *tensor) {
+static void mark_output(Maker *b, int channel, const LTensor *tensor) {
     b->design->channels.data[channel].output = tensor->io;
     b->design->outputs[tensor->io] = channel;
 }
 
-static const char *reader_name(const Builder *b, Reader reader) {
+static const char *reader_name(const Maker *b, Reader reader) {
     return reader.task < 0 ? "result" : b->design->tasks.data[reader.task].name;
 }
 
 /* In front of the fork: the input, or what the writer makes. */
-static const char *source_name(Builder *b, const LTensor *tensor, const Traffic *traffic) {
+static const char *tensor_source(Maker *b, const LTensor *tensor, const Traffic *traffic) {
     if (tensor->role == TENSOR_INPUT) return b->design->input_names[tensor->io];
     return file_name(
         b, arena_printf(b->arena, "%s_out", b->design->tasks.data[traffic->writer].name));
 }
 
-static void add_fork(Builder *b, const LTensor *tensor, const Traffic *traffic) {
-    const char *source = source_name(b, tensor, traffic);
+static void add_fork(Maker *b, const LTensor *tensor, const Traffic *traffic) {
+    const char *source = tensor_source(b, tensor, traffic);
     int count = (int)traffic->readers.len, in = add_channel(b, source, tensor);
     HlsTask *task = add_task(b, arena_printf(b->arena, "fork_%s", source), "", count + 1);
     const char *name = task->name;
@@ -182,18 +174,18 @@ static void add_fork(Builder *b, const LTensor *tensor, const Traffic *traffic) 
                      names, count);
 }
 
-static void add_single(Builder *b, const LTensor *tensor, const Traffic *traffic) {
+static void add_single(Maker *b, const LTensor *tensor, const Traffic *traffic) {
     Reader reader = traffic->readers.data[0];
     bool is_output = reader.task < 0;
     const char *name =
-        is_output ? b->design->output_names[tensor->io] : source_name(b, tensor, traffic);
+        is_output ? b->design->output_names[tensor->io] : tensor_source(b, tensor, traffic);
     int channel = add_channel(b, name, tensor);
     if (tensor->role == TENSOR_INPUT) mark_input(b, channel, tensor);
     if (is_output) mark_output(b, channel, tensor);
     connect(b, channel, traffic->writer, traffic->writer_param, reader.task, reader.param);
 }
 
-static void add_channels(Builder *b) {
+static void add_channels(Maker *b) {
     for (size_t i = 0; i < b->program->tensors.len; i++) {
         const LTensor *tensor = b->program->tensors.data[i];
         const Traffic *traffic = &b->traffic[i];
@@ -206,7 +198,7 @@ static void add_channels(Builder *b) {
     }
 }
 
-static void add_calls(Builder *b) {
+static void add_calls(Maker *b) {
     for (size_t c = 0; c < b->program->calls.len; c++) {
         const LCall *call = &b->program->calls.data[c];
         const char *path = call->path && *call->path ? call->path : call->kernel->name;
@@ -221,7 +213,7 @@ static void add_calls(Builder *b) {
     }
 }
 
-static void name_ports(Builder *b) {
+static void name_ports(Maker *b) {
     const Graph *graph = b->program->graph;
     HlsDesign *d = b->design;
     d->inputs = arena_array(b->arena, int, (size_t)graph->ninputs + 1);
@@ -240,7 +232,7 @@ static void name_ports(Builder *b) {
 
 /* ---- kernels --------------------------------------------------------------------------------- */
 
-static void make_kernels(Builder *b) {
+static void make_kernels(Maker *b) {
     LExpandOptions expand = {.vectors = true, .unroll = true};
     for (size_t i = 0; i < b->design->tasks.len; i++) {
         HlsTask *task = &b->design->tasks.data[i];
@@ -252,7 +244,7 @@ static void make_kernels(Builder *b) {
     }
 }
 
-static bool find_depths(Builder *b) {
+static bool find_depths(Maker *b) {
     HlsDesign *d = b->design;
     LKernel **kernels = arena_array(b->arena, LKernel *, d->tasks.len + 1);
     LDepths depths;
@@ -279,7 +271,7 @@ HlsDesign *hls_design(const LProgram *program, const TargetOptions *options, Are
     design->name = options->prefix;
     design->top = arena_printf(arena, "%s_top", options->prefix);
     /* Kernels of the design are made in the program, whose own stay as they are. */
-    Builder b = {.design = design,
+    Maker b = {.design = design,
                  .program = (LProgram *)(uintptr_t)program,
                  .arena = arena,
                  .diag = diag};

@@ -67,18 +67,24 @@ static char *make_folder(Arena *arena, Diag *diag) {
     return NULL;
 }
 
-/* Ours holds files only. */
-static void remove_folder(Arena *arena, const char *folder) {
+/* The public header stands where <nn/nn.h> is looked for. */
+static bool add_header(Arena *arena, const char *folder, Artifacts *artifacts, Diag *diag) {
+    const char *inner = arena_printf(arena, "%s/nn", folder);
+    OutputFile file = {arena_printf(arena, "%s/nn.h", inner), hls_nn_h, strlen(hls_nn_h), 0600};
+    vec_push(arena, &artifacts->files, file);
+    if (mkdir(inner, 0700) == 0) return true;
+    diag_error(diag, (Span){0}, "cannot make the folder '%s': %s", inner, strerror(errno));
+    return false;
+}
+
+/* What lies in ours are files. */
+static void remove_files(Arena *arena, const char *folder) {
     DIR *dir = opendir(folder);
     for (struct dirent *e; dir && (e = readdir(dir)) != NULL;) {
         unlink(arena_printf(arena, "%s/%s", folder, e->d_name));
     }
     if (dir) closedir(dir);
     rmdir(folder);
-}
-
-static bool write_files(const Artifacts *artifacts, Diag *diag) {
-    return files_write(artifacts->files.data, artifacts->files.len, diag);
 }
 
 /* ---- compiling ------------------------------------------------------------------------------- */
@@ -122,6 +128,7 @@ static bool compile(const HlsDesign *d, const char *folder, const char *object, 
     command[count++] = arena_printf(arena, "-I%s", folder);
     command[count++] = arena_printf(arena, "%s/%s.c", folder, d->name);
     command[count++] = arena_printf(arena, "%s/%s_host.c", folder, d->name);
+    command[count++] = arena_strdup(arena, "-lm");
     command[count] = NULL;
     int error = 0, status;
     const char *log = arena_printf(arena, "%s/log", folder);
@@ -185,10 +192,12 @@ bool hls_load(const LProgram *program, const TargetDesc *desc, const TargetOptio
     if (ok) {
         const char *object = arena_printf(arena, "%s/design.so", folder);
         hls_add_simulation(design, options, folder, &artifacts);
-        ok = write_files(&artifacts, diag) && compile(design, folder, object, diag) &&
+        ok = add_header(arena, folder, &artifacts, diag) &&
+             files_write(artifacts.files.data, artifacts.files.len, diag) && compile(design, folder, object, diag) &&
              open_object(program, options, object, loaded, result, diag);
         result->code_bytes = file_size(object);
-        remove_folder(arena, folder);
+        remove_files(arena, arena_printf(arena, "%s/nn", folder));
+        remove_files(arena, folder);
     }
     if (!ok) {
         unload(loaded);

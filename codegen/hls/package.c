@@ -24,8 +24,8 @@ static const char *named(const HlsDesign *d, const char *rest) {
     return arena_printf(d->arena, "%s%s", d->name, rest);
 }
 
-static void add_design(const HlsDesign *d, const TargetOptions *options, const char *folder,
-                       Artifacts *a) {
+void hls_add_simulation(const HlsDesign *d, const TargetOptions *options, const char *folder,
+                        Artifacts *a) {
     StrBuf code = {0}, weights = {0}, header = {0}, host = {0};
     hls_print_design(d, &code);
     add_text(a, folder, named(d, ".c"), &code, 0666);
@@ -37,12 +37,6 @@ static void add_design(const HlsDesign *d, const TargetOptions *options, const c
     add_text(a, folder, named(d, ".h"), &header, 0666);
     hls_print_host(d, options, &host);
     add_text(a, folder, named(d, "_host.c"), &host, 0666);
-}
-
-void hls_add_simulation(const HlsDesign *d, const TargetOptions *options, const char *folder,
-                        Artifacts *a) {
-    add_design(d, options, folder, a);
-    add_copy(a, folder, "nn.h", hls_nn_h);
 }
 
 static void add_scripts(const HlsDesign *d, const HlsPart *part, const char *folder, Artifacts *a) {
@@ -75,7 +69,7 @@ void hls_add_package(const HlsDesign *d, const HlsPart *part, const TargetDesc *
     const uint8_t *golden;
     size_t golden_bytes;
     a->folder = folder;
-    add_design(d, options, folder, a);
+    hls_add_simulation(d, options, folder, a);
     hls_print_testbench(d, options->samples, &bench, &golden, &golden_bytes);
     add_text(a, folder, named(d, "_tb.c"), &bench, 0666);
     add_file(a, folder, "golden.bin", golden, golden_bytes, 0666);

@@ -8,8 +8,7 @@ enum { LINE = 96 };
 
 static void add_float(StrBuf *out, double value, bool is_f32) {
     if (!isfinite(value)) {
-        const char *name = isnan(value) ? "NN_NAN" : value < 0 ? "-NN_INFINITY" : "NN_INFINITY";
-        str_printf(out, "%s_%s", name, is_f32 ? "F32" : "F64");
+        str_append(out, isnan(value) ? "NN_NAN" : value < 0 ? "-NN_INFINITY" : "NN_INFINITY");
         return;
     }
     size_t start = out->len;
