@@ -239,28 +239,8 @@ static void make_kernels(Maker *b) {
         if (!task->source) continue;
         LKernel *streamed =
             lkernel_stream(b->program, task->source, task->name, task->names, task->streams);
-        LKernel *flat = lkernel_expand(b->program, streamed, &expand);
-        task->kernel = lkernel_partition(b->program, flat, task->partitions);
+        task->kernel = lkernel_expand(b->program, streamed, &expand);
     }
-}
-
-static bool find_depths(Maker *b) {
-    HlsDesign *d = b->design;
-    LKernel **kernels = arena_array(b->arena, LKernel *, d->tasks.len + 1);
-    LDepths depths;
-    for (size_t i = 0; i < d->tasks.len; i++) {
-        kernels[i] = (LKernel *)(uintptr_t)d->tasks.data[i].kernel;
-    }
-    if (!ltasks_depths(kernels, d->tasks.len, b->program, 2, 3, b->arena, &depths, b->diag)) {
-        return false;
-    }
-    for (size_t i = 0; i < depths.channels.len; i++) {
-        for (size_t k = 0; k < d->channels.len; k++) {
-            if (strcmp(d->channels.data[k].name, depths.channels.data[i].name) != 0) continue;
-            d->channels.data[k].depth = depths.channels.data[i].depth;
-        }
-    }
-    return true;
 }
 
 HlsDesign *hls_design(const LProgram *program, const TargetOptions *options, Arena *arena,
@@ -281,5 +261,5 @@ HlsDesign *hls_design(const LProgram *program, const TargetOptions *options, Are
     add_calls(&b);
     add_channels(&b);
     make_kernels(&b);
-    return find_depths(&b) && hls_verify(design, diag) ? design : NULL;
+    return hls_verify(design, diag) ? design : NULL;
 }

@@ -56,16 +56,12 @@ static void add_elements(StrBuf *out, const Tensor *tensor, const int64_t *order
 }
 
 static void add_array(const HlsDesign *d, const HlsTask *task, int p, StrBuf *out) {
-    const LBuffer *buffer = task->source->params[p];
     const LTensor *tensor = task->weights[p];
-    const LPartition *partition = &task->partitions[p];
-    int64_t count, dims[MAX_AXES];
+    int64_t count;
     require(dim_is_int(tensor->elements, &count) && tensor->data);
-    for (int k = 0; k < buffer->rank; k++) require(dim_is_int(buffer->dims[k], &dims[k]));
     int64_t *order = arena_array(d->arena, int64_t, (size_t)count + 1);
     for (int64_t i = 0; i < count; i++) {
-        int64_t place =
-            partition->banks > 1 ? lpartition_place(partition, buffer->rank, dims, i) : i;
+        int64_t place = i;
         require(place >= 0 && place < count);
         order[place] = i;
     }
