@@ -102,9 +102,8 @@ static bool emit_stage(Compilation *c, const Stage *stage) {
         vec_push(c->arena, &artifacts.files, file);
         if (strcmp(path, "-") != 0 && stage->write == write_graph)
             add_constants(c, path, &artifacts);
-        ok = (add_depfile(c, &artifacts) &&
-              outputs_write_all(c, &artifacts)) ||
-             fail(c, EXIT_INPUT);
+        ok =
+            (add_depfile(c, &artifacts) && outputs_write_all(c, &artifacts)) || fail(c, EXIT_INPUT);
     }
     str_free(&text);
     return ok;

@@ -68,7 +68,8 @@ static bool find_traffic(Maker *b) {
                 traffic->writer_param = p;
             }
             if (call->kernel->params[p]->access & ACCESS_READ) {
-                if (traffic->writer == (int)c) die("'%s' is read where it is written", tensor->name);
+                if (traffic->writer == (int)c)
+                    die("'%s' is read where it is written", tensor->name);
                 vec_push(b->arena, &traffic->readers, (Reader){(int)c, p});
             }
         }
@@ -146,8 +147,8 @@ static const char *reader_name(const Maker *b, Reader reader) {
 /* In front of the fork: the input, or what the writer makes. */
 static const char *tensor_source(Maker *b, const LTensor *tensor, const Traffic *traffic) {
     if (tensor->role == TENSOR_INPUT) return b->design->input_names[tensor->io];
-    return file_name(
-        b, arena_printf(b->arena, "%s_out", b->design->tasks.data[traffic->writer].name));
+    return file_name(b,
+                     arena_printf(b->arena, "%s_out", b->design->tasks.data[traffic->writer].name));
 }
 
 static void add_fork(Maker *b, const LTensor *tensor, const Traffic *traffic) {
@@ -162,9 +163,10 @@ static void add_fork(Maker *b, const LTensor *tensor, const Traffic *traffic) {
     for (int i = 0; i < count; i++) {
         Reader reader = traffic->readers.data[i];
         bool is_output = reader.task < 0;
-        names[i] = is_output ? b->design->output_names[tensor->io]
-                             : file_name(b, arena_printf(b->arena, "%s_to_%s", source,
-                                                         reader_name(b, reader)));
+        names[i] =
+            is_output
+                ? b->design->output_names[tensor->io]
+                : file_name(b, arena_printf(b->arena, "%s_to_%s", source, reader_name(b, reader)));
         int out = add_channel(b, names[i], tensor);
         if (is_output) mark_output(b, out, tensor);
         connect(b, out, fork, i + 1, reader.task, reader.param);
@@ -198,11 +200,18 @@ static void add_channels(Maker *b) {
     }
 }
 
+/* The layer's; where a port of the network has that, with what the kernel does. */
+static const char *task_name(Maker *b, const LCall *call, const char *path) {
+    const char *kind = call->kernel->name;
+    if (!is_taken(b, abi_identifier(b->arena, path))) return path;
+    return arena_printf(b->arena, "%s_%.*s", path, (int)strcspn(kind, "_"), kind);
+}
+
 static void add_calls(Maker *b) {
     for (size_t c = 0; c < b->program->calls.len; c++) {
         const LCall *call = &b->program->calls.data[c];
         const char *path = call->path && *call->path ? call->path : call->kernel->name;
-        HlsTask *task = add_task(b, path, path, call->kernel->nparams);
+        HlsTask *task = add_task(b, task_name(b, call, path), path, call->kernel->nparams);
         task->source = call->kernel;
         for (int p = 0; p < call->kernel->nparams; p++) {
             if (call->args[p]->role != TENSOR_WEIGHT) continue;
@@ -251,10 +260,8 @@ HlsDesign *hls_design(const LProgram *program, const TargetOptions *options, Are
     design->name = options->prefix;
     design->top = arena_printf(arena, "%s_top", options->prefix);
     /* Kernels of the design are made in the program, whose own stay as they are. */
-    Maker b = {.design = design,
-                 .program = (LProgram *)(uintptr_t)program,
-                 .arena = arena,
-                 .diag = diag};
+    Maker b = {
+        .design = design, .program = (LProgram *)(uintptr_t)program, .arena = arena, .diag = diag};
     take_foreign_names(&b);
     name_ports(&b);
     if (!find_traffic(&b)) return NULL;

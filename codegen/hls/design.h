@@ -36,7 +36,7 @@ typedef struct HlsDesign {
     const char *name, *top; /* of the files; of the top function */
     VEC(HlsChannel) channels;
     VEC(HlsTask) tasks;
-    int *inputs, *outputs;              /* channel by position in the signature; -1: not used */
+    int *inputs, *outputs; /* channel by position in the signature; -1: not used */
     const char **input_names, **output_names; /* parameters of the top function */
 } HlsDesign;
 
@@ -62,7 +62,7 @@ typedef struct HlsValue {
 /* The text with each @{key} replaced. */
 void hls_expand(const char *text, const HlsValue *values, size_t count, StrBuf *out);
 
-const char *hls_c_type(DType dtype); /* of an element in memory */
+const char *hls_c_type(DType dtype);                /* of an element in memory */
 void hls_add_string(StrBuf *out, const char *text); /* as a C literal */
 /* `void top(const uint8_t *image, float *probs)`. */
 const char *hls_prototype(const HlsDesign *design);

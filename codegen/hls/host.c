@@ -35,8 +35,7 @@ static Port *ports_of(const HlsDesign *d) {
     AbiMembers members = abi_members(d->program, &symbols, d->arena);
     Port *ports = arena_array(d->arena, Port, (size_t)(graph->ninputs + graph->noutputs) + 1);
     for (int i = 0; i < graph->ninputs; i++) {
-        ports[i] =
-            (Port){graph->input_names[i], members.inputs[i], &graph->inputs[i]->type, true};
+        ports[i] = (Port){graph->input_names[i], members.inputs[i], &graph->inputs[i]->type, true};
     }
     for (int i = 0; i < graph->noutputs; i++) {
         ports[graph->ninputs + i] =

@@ -44,8 +44,8 @@ const char *hls_compiler(Arena *arena) {
     const char *path = getenv("PATH");
     for (const char *at = path ? path : "/usr/bin:/bin"; *at;) {
         size_t length = strcspn(at, ":");
-        const char *file = length ? arena_printf(arena, "%.*s/%s", (int)length, at, words[0])
-                                  : words[0];
+        const char *file =
+            length ? arena_printf(arena, "%.*s/%s", (int)length, at, words[0]) : words[0];
         if (is_program(file)) return file;
         at += length + (at[length] == ':');
     }
@@ -121,9 +121,10 @@ static bool compile(const HlsDesign *d, const char *folder, const char *object, 
     Arena *arena = d->arena;
     char *command[MOST_WORDS + 16];
     size_t count = compiler_words(arena, command);
-    const char *const options[] = {"-std=gnu99", "-O1", "-w", "-ffp-contract=off", "-fPIC",
-                                   "-shared", "-o"};
-    for (size_t i = 0; i < COUNT_OF(options); i++) command[count++] = arena_strdup(arena, options[i]);
+    const char *const options[] = {"-std=gnu99", "-O1",     "-w", "-ffp-contract=off",
+                                   "-fPIC",      "-shared", "-o"};
+    for (size_t i = 0; i < COUNT_OF(options); i++)
+        command[count++] = arena_strdup(arena, options[i]);
     command[count++] = arena_strdup(arena, object);
     command[count++] = arena_printf(arena, "-I%s", folder);
     command[count++] = arena_printf(arena, "%s/%s.c", folder, d->name);
@@ -193,7 +194,8 @@ bool hls_load(const LProgram *program, const TargetDesc *desc, const TargetOptio
         const char *object = arena_printf(arena, "%s/design.so", folder);
         hls_add_simulation(design, options, folder, &artifacts);
         ok = add_header(arena, folder, &artifacts, diag) &&
-             files_write(artifacts.files.data, artifacts.files.len, diag) && compile(design, folder, object, diag) &&
+             files_write(artifacts.files.data, artifacts.files.len, diag) &&
+             compile(design, folder, object, diag) &&
              open_object(program, options, object, loaded, result, diag);
         result->code_bytes = file_size(object);
         remove_files(arena, arena_printf(arena, "%s/nn", folder));

@@ -31,10 +31,10 @@ static void add_task(const HlsDesign *d, const HlsTask *task, StrBuf *out) {
         if (task->channels[p] < 0) continue;
         const HlsChannel *channel = &d->channels.data[task->channels[p]];
         const LStreamReport *stream = &task->streams[p];
-        str_printf(out, "    %s %-20s %s", channel->reader >= 0 && task->kernel->params[p]->access ==
-                                                   ACCESS_READ
-                                               ? "reads "
-                                               : "writes",
+        str_printf(out, "    %s %-20s %s",
+                   channel->reader >= 0 && task->kernel->params[p]->access == ACCESS_READ
+                       ? "reads "
+                       : "writes",
                    channel->name, mode_name(stream->mode));
         if (stream->stored > 0) str_printf(out, ", keeps %lld elements", (long long)stream->stored);
         str_append(out, "\n");

@@ -2,8 +2,9 @@
 #include "codegen/hls/design.h"
 
 static void add_task(const HlsDesign *d, const HlsTask *task, StrBuf *out) {
-    const char *title = task->source ? arena_printf(d->arena, "%s: %s", task->path, task->source->name)
-                                     : "Passes what it reads to several readers.";
+    const char *title = task->source
+                            ? arena_printf(d->arena, "%s: %s", task->path, task->source->name)
+                            : "Passes what it reads to several readers.";
     CFunctionOptions options = {.dialect = &hls_dialect,
                                 .name = task->name,
                                 .title = title,

@@ -8,8 +8,8 @@
 static const char *const kinds[] = {"hls", NULL};
 
 static const HlsPart parts[] = {
-    {"xc7z020", "xc7z020clg400-1", "10"},  {"xc7a35t", "xc7a35tcpg236-1", "10"},
-    {"xc7a100t", "xc7a100tcsg324-1", "10"}, {"xczu3eg", "xczu3eg-sbva484-1-e", "5"},
+    {"xc7z020", "xc7z020clg400-1", "10"},     {"xc7a35t", "xc7a35tcpg236-1", "10"},
+    {"xc7a100t", "xc7a100tcsg324-1", "10"},   {"xczu3eg", "xczu3eg-sbva484-1-e", "5"},
     {"xczu9eg", "xczu9eg-ffvb1156-2-e", "5"},
 };
 

@@ -18,8 +18,8 @@ static bool found(Check *check, const char *fault) {
 static bool check_buffer(Check *check, const LBuffer *buffer) {
     if (buffer->space != SPACE_FIFO && buffer->space != SPACE_CONSTANT &&
         buffer->space != SPACE_PRIVATE) {
-        return found(check, arena_printf(check->design->arena, "'%s' lies in shared memory",
-                                         buffer->name));
+        return found(
+            check, arena_printf(check->design->arena, "'%s' lies in shared memory", buffer->name));
     }
     if (buffer->elem.lanes != 1 || buffer->elem.rows > 0) {
         return found(check, "it has vectors or tiles");
