@@ -17,6 +17,13 @@ typedef struct TargetDesc {
     int cores;
     bool amx_int8, amx_bf16, vnni, bf16_dot;
     int64_t parallel_threshold; /* operations below which a loop is not worth spreading */
+    /* Of devices that run groups of work-items, which share local memory and meet at barriers;
+     * group_items 0: iterations of parallel loops are threads. `cores` then run a group each. */
+    int group_items;          /* work-items that a group has at most */
+    int group_width;          /* of them run in step; a power of two, as group_items is */
+    int item_registers;       /* 32-bit words that a work-item can keep at no cost */
+    int load_bits;            /* widest load of one work-item */
+    int64_t local_bytes;      /* that a group should use at most */
     int64_t buffer_alignment; /* bytes, a power of two: of every tensor's place in memory; 0: 64 */
 } TargetDesc;
 
@@ -24,6 +31,12 @@ typedef struct TargetDesc {
 static inline int target_lanes(const TargetDesc *target, int element_bits) {
     int lanes = target->vector_bits / element_bits;
     if (target->most_lanes > 0 && lanes > target->most_lanes) lanes = target->most_lanes;
+    return lanes > 1 ? lanes : 1;
+}
+
+/* Elements of that many bits that one work-item loads at once; at least 1. */
+static inline int target_load_lanes(const TargetDesc *target, int element_bits) {
+    int lanes = target->load_bits / element_bits;
     return lanes > 1 ? lanes : 1;
 }
 

@@ -156,20 +156,35 @@ static bool inner_bounds(const Kernel *k, Dim *begin, Dim *end) {
     return pad != NULL;
 }
 
+/* The same by work-items. */
+static void emit_box_items(Kernel *k, const Dim *begin, const Dim *extents) {
+    static const char *const names[MAX_RANK] = {"e0", "e1", "e2", "e3", "e4", "e5", "e6", "e7"};
+    LX at[MAX_RANK] = {NULL};
+    int rank = k->root->type.rank;
+    Collapsed loops = loops_open(k, rank, extents, names, 0, at);
+    for (int i = 0; i < rank; i++) at[i] = lx_add(k->b, at[i], lx_dim(k->b, begin[i]));
+    store_root(k, at, emit_element(k, k->root, at));
+    loops_close(k, loops);
+}
+
 /* Stores the root over a box, begin <= index < end. */
 static void emit_box(Kernel *k, const Dim *begin, const Dim *end) {
     int rank = k->root->type.rank;
     LX at[MAX_RANK] = {NULL};
     Loop loops[MAX_RANK];
+    Dim extents[MAX_RANK] = {NULL};
     for (int i = 0; i < rank; i++) {
-        Dim extent = dim_sub(k->dims, end[i], begin[i]);
-        require(extent);
-        if (dim_is(extent, 0)) return;
+        extents[i] = dim_sub(k->dims, end[i], begin[i]);
+        require(extents[i]);
+        if (dim_is(extents[i], 0)) return;
+    }
+    if (k->l->target->group_items > 0) {
+        emit_box_items(k, begin, extents);
+        return;
     }
     size_t scope = scope_begin(k);
     for (int i = 0; i < rank; i++) {
-        Dim extent = dim_sub(k->dims, end[i], begin[i]);
-        loops[i] = loop_open(k, LOOP_SERIAL, "e", lx_dim(k->b, begin[i]), lx_dim(k->b, extent));
+        loops[i] = loop_open(k, LOOP_SERIAL, "e", lx_dim(k->b, begin[i]), lx_dim(k->b, extents[i]));
         at[i] = loops[i].var;
     }
     store_root(k, at, emit_element(k, k->root, at));

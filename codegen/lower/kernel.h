@@ -184,12 +184,15 @@ void emit_border(Kernel *k);
 /* One loop over several axes at once: the first varies slowest. */
 typedef struct Collapsed {
     LStmt *loop; /* null: all extents are 1 */
+    /* On devices with groups of work-items: the loop is over groups; null: there is one of them. */
+    LStmt *items, *inside;
     size_t scope;
 } Collapsed;
 
 enum { MAX_LOOPS = 24 };
 
-/* Opens it, parallel; vars[i] receives the variable of axis i. cost: operations of one
+/* Opens it, parallel (groups of work-items, where the target has such, neighbours along the last
+ * axis); vars[i] receives the variable of axis i. cost: operations of one
  * iteration. */
 Collapsed loops_open(Kernel *k, int count, const Dim *extents, const char *const *names,
                      int64_t cost, LX *vars);
@@ -202,6 +205,38 @@ typedef struct Loop {
 } Loop;
 Loop loop_open(Kernel *k, LLoopKind kind, const char *name, LX begin, LX extent);
 void loop_close(Kernel *k, Loop *loop);
+
+/* ---- group.c: groups of work-items ----------------------------------------------------------- */
+
+/* Loops over groups and the work-items of one, which see each other's local memory. */
+typedef struct Group {
+    LStmt *loops[3];
+    size_t scope;
+    LX group, item[2]; /* numbers; item[0] varies fastest */
+} Group;
+
+Group group_open(Kernel *k, Dim groups, int items0, int items1);
+void group_close(Kernel *k, Group *group);
+/* Combines what all work-items of a row (those with the same item[1]) have put into
+ * cells[item[1]][item[0]], and returns it to each of them; items: of a row, a power of two. */
+LX group_combine(Kernel *k, const Group *group, LBuffer *cells, int items, LBinary op);
+
+/* Rows along one axis of a value, each shared by work-items. */
+typedef struct GroupRows {
+    Group group;
+    int items, rows; /* of a group */
+    LX exists;       /* this work-item's row; null: it does */
+    LX steps;        /* elements of this work-item: item[0], item[0] + items, ... */
+} GroupRows;
+
+/* Whether work-items should share a row along the axis, which lies in memory element by element or
+ * not: it is long, and neighbours find neighbours or there are too few rows to go round. */
+bool group_shares_rows(const Kernel *k, const TensorType *type, int axis, bool along_memory);
+/* Opens the loops; index[i] receives the row's place along all axes but `axis`. */
+GroupRows group_rows_open(Kernel *k, const TensorType *type, int axis, LX *index);
+/* The loop over the work-item's elements; index[axis] receives the place. */
+Loop group_rows_each(Kernel *k, const GroupRows *rows, LX *place);
+LBuffer *group_rows_cells(Kernel *k, const GroupRows *rows, DType dtype);
 
 /* ---- families: each lowers root with the anchor's nest --------------------------------------- */
 

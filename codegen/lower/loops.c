@@ -15,6 +15,26 @@ void loop_close(Kernel *k, Loop *loop) {
     if (loop->loop) lb_end(k->b, loop->loop);
 }
 
+/* The index in the collapsed extent: one work-item each. */
+static LX open_items(Kernel *k, Collapsed *c, Dim total) {
+    LBuilder *b = k->b;
+    int items = k->l->target->group_items;
+    int64_t fixed;
+    while (dim_is_int(total, &fixed) && items > 1 && items / 2 >= fixed) items /= 2;
+    Dim groups = dim_ceildiv(k->dims, total, dim_int(k->dims, items));
+    require(groups);
+    LX index = lx_int(b, 0);
+    if (!dim_is(groups, 1)) {
+        c->loop = lb_for(b, LOOP_GRID, "group", index, lx_dim(b, groups));
+        index = lx_muli(b, lb_loop_var(b, c->loop), items);
+    }
+    c->items = lb_for(b, LOOP_ITEM, "item", lx_int(b, 0), lx_int(b, items));
+    index = lb_let(b, "p", lx_add(b, index, lb_loop_var(b, c->items)));
+    bool whole = dim_is(dim_mod(k->dims, total, dim_int(k->dims, items)), 0);
+    if (!whole) c->inside = lb_if(b, lx_binary(b, LB_LT, index, lx_dim(b, total)));
+    return index;
+}
+
 Collapsed loops_open(Kernel *k, int count, const Dim *extents, const char *const *names,
                      int64_t cost, LX *vars) {
     Collapsed c = {.scope = scope_begin(k)};
@@ -25,10 +45,15 @@ Collapsed loops_open(Kernel *k, int count, const Dim *extents, const char *const
     if (first > last) return c;
     Dim total = dims_product(k->dims, count, extents);
     require(total);
-    c.loop = lb_for(k->b, LOOP_PARALLEL, first == last ? names[first] : "p", lx_int(k->b, 0),
-                    lx_dim(k->b, total));
-    c.loop->cost = cost;
-    LX rest = lb_loop_var(k->b, c.loop);
+    LX rest;
+    if (k->l->target->group_items > 0) {
+        rest = open_items(k, &c, total);
+    } else {
+        c.loop = lb_for(k->b, LOOP_PARALLEL, first == last ? names[first] : "p", lx_int(k->b, 0),
+                        lx_dim(k->b, total));
+        c.loop->cost = cost;
+        rest = lb_loop_var(k->b, c.loop);
+    }
     for (int i = last; i >= first; i--) {
         if (dim_is(extents[i], 1)) continue;
         LX extent = lx_dim(k->b, extents[i]);
@@ -41,5 +66,7 @@ Collapsed loops_open(Kernel *k, int count, const Dim *extents, const char *const
 
 void loops_close(Kernel *k, Collapsed loops) {
     scope_end(k, loops.scope);
+    if (loops.inside) lb_end(k->b, loops.inside);
+    if (loops.items) lb_end(k->b, loops.items);
     if (loops.loop) lb_end(k->b, loops.loop);
 }

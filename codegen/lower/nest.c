@@ -168,6 +168,12 @@ static void nest_emit(Nest *n) {
     Region regions[MAX_REGIONS] = {{0}};
     int count = 1, axis = plan->vector_axis;
     n->vectors = plan->vectors;
+    if (plan->group.kind != GROUP_NONE) {
+        if (plan->group.kind == GROUP_TILE) nest_group(n);
+        if (plan->group.kind == GROUP_TREE) nest_tree(n);
+        emit_border(n->k);
+        return;
+    }
     if (axis >= 0 && !n->c->axes[axis].reduced)
         count = make_regions(n->k->dims, n->c->axes[axis].extent, plan->vectors, true, plan->lanes,
                              regions);

@@ -48,6 +48,7 @@ typedef struct Nest {
     bool masked;
     LX vector;             /* which of them */
     LBuffer *accumulators; /* [tile 0][tile 1][vector] */
+    bool unclipped;        /* the reduction's loops run through all of it: loads are tested */
 } Nest;
 
 int nest_tile_of(const Nest *n, int axis); /* -1: not tiled */
@@ -55,5 +56,18 @@ int nest_tile_of(const Nest *n, int axis); /* -1: not tiled */
 LX nest_index(const Nest *n, int axis);
 /* The reduction of one tile, from the accumulators' declaration to the results' stores. */
 void nest_tile(Nest *n);
+/* An operand's element (or vector, where an entry of n->at has lanes) at n->at, in the accumulators'
+ * type; what lies outside is what combining with changes nothing. */
+LX nest_load(const Nest *n, int operand);
+LX nest_identity(const Nest *n);
+LX nest_combine(const Nest *n, LX sum, LX const *x);
+void nest_store(Nest *n, LX value);
+
+/* The whole nest of a plan for groups of work-items (nest_group.c, nest_tree.c). */
+void nest_group(Nest *n);
+void nest_tree(Nest *n);
+/* Sets n->at along axes whose collapsed index is given, the last varying fastest. */
+void nest_scatter(Nest *n, int count, const int *axes, LX index);
+Dim nest_extent(const Nest *n, int count, const int *axes);
 
 #endif

@@ -32,7 +32,7 @@ static LX affine_value(const Nest *n, const AffineIndex *index) {
  * the whole tile, the reduced loop is cut instead of testing every load. */
 static int clipped_axis(const Nest *n, const AffineIndex *index) {
     int reduced = -1;
-    if (!index->may_leave) return -1;
+    if (!index->may_leave || n->unclipped) return -1;
     for (int i = 0; i < index->nterms; i++) {
         int axis = index->terms[i].axis, t = nest_tile_of(n, axis);
         if (axis == n->plan->vector_axis || (t >= 0 && n->sizes[t] > 1)) return -1;
@@ -375,4 +375,22 @@ void nest_tile(Nest *n) {
     reduction_loops(n, 0);
     tile_rows(n, 0, finish_vectors, NULL);
     scope_end(n->k, scope);
+}
+
+/* ---- for nests of other shapes --------------------------------------------------------------- */
+
+LX nest_load(const Nest *n, int operand) {
+    return load_operand(n, operand);
+}
+
+LX nest_identity(const Nest *n) {
+    return identity(n);
+}
+
+LX nest_combine(const Nest *n, LX sum, LX const *x) {
+    return combine(n, sum, x);
+}
+
+void nest_store(Nest *n, LX value) {
+    store_result(n, value);
 }

@@ -141,8 +141,23 @@ static void emit_squares(Kernel *k, const Survey *s, const Space *space) {
     loops_close(k, top);
 }
 
+/* ---- work-items ------------------------------------------------------------------------------ */
+
+/* One element each, neighbours along the last axis. */
+static void emit_items(Kernel *k, const Survey *s, const Space *space) {
+    LX index[MAX_AXES];
+    Collapsed top = loops_open(k, space->rank, space->dims, names, 0, index);
+    for (int i = 0; i < space->rank; i++)
+        index[i] = lx_add(k->b, index[i], lx_dim(k->b, space->begin[i]));
+    if (space->collapsed && !k->out) direct_leaves(k, s, space, index);
+    emit_point(k, space, index);
+    loops_close(k, top);
+}
+
 void emit_space(Kernel *k, const Survey *s, const Space *space) {
-    if (space->tiled_axis >= 0 && !space->collapsed)
+    if (k->l->target->group_items > 0)
+        emit_items(k, s, space);
+    else if (space->tiled_axis >= 0 && !space->collapsed)
         emit_squares(k, s, space);
     else
         emit_rows(k, s, space);

@@ -182,6 +182,34 @@ static void each_row(Softmax *s, bool masked) {
     loops_close(k, loops);
 }
 
+/* ---- rows by groups of work-items ------------------------------------------------------------ */
+
+static LX group_value(Softmax *s, const GroupRows *rows, Pass *pass, LBinary op, double identity) {
+    Kernel *k = s->k;
+    LBuilder *b = k->b;
+    int64_t one = 1;
+    LX zero = lx_int(b, 0), own[2] = {rows->group.item[1], rows->group.item[0]};
+    LBuffer *cell = lb_declare(b, "part", SPACE_PRIVATE, ltype(s->dtype, 1), 1, &one);
+    lb_store(b, cell, &zero, lx_const(b, ltype(s->dtype, 1), identity), NULL);
+    Loop loop = group_rows_each(k, rows, &s->index[s->axis]);
+    pass(s, cell, NULL);
+    loop_close(k, &loop);
+    LBuffer *cells = group_rows_cells(k, rows, s->dtype);
+    lb_store(b, cells, own, lx_load(b, cell, &zero), NULL);
+    return group_combine(k, &rows->group, cells, rows->items, op);
+}
+
+static void rows_by_groups(Softmax *s) {
+    GroupRows rows = group_rows_open(s->k, &s->x->type, s->axis, s->index);
+    s->lanes = 1;
+    s->largest = group_value(s, &rows, pass_largest, LB_MAX, -INFINITY);
+    s->total = group_value(s, &rows, pass_total, LB_ADD, 0);
+    Loop loop = group_rows_each(s->k, &rows, &s->index[s->axis]);
+    pass_quotients(s, NULL, NULL);
+    loop_close(s->k, &loop);
+    group_close(s->k, &rows.group);
+}
+
 bool lower_softmax(const Job *job) {
     enum { OPERATIONS = 40 }; /* two exponentials, a division and the sums, per element */
     Kernel k;
@@ -192,9 +220,14 @@ bool lower_softmax(const Job *job) {
     kernel_begin(&k, job->l, job->root, job->anchor, job->uses);
     k.path = job->path;
     k.path_length = job->path_length;
-    choose_vectors(job, &s);
-    each_row(&s, false);
-    if (lanes_are_rows(&s)) each_row(&s, true);
+    bool along = probe(job, &s, s.axis, 2).strided == 0;
+    if (group_shares_rows(&k, &s.x->type, s.axis, along)) {
+        rows_by_groups(&s);
+    } else {
+        choose_vectors(job, &s);
+        each_row(&s, false);
+        if (lanes_are_rows(&s)) each_row(&s, true);
+    }
     emit_border(&k);
     Dim elements = type_elements(k.dims, &s.x->type);
     kernel_end(&k, kernel_name(job), "", dim_mul(k.dims, elements, dim_int(k.dims, OPERATIONS)));

@@ -54,7 +54,10 @@ static void find_blocks(const Kernel *k, Contraction *c) {
 /* Lanes of a vector along an axis: those of the target, as long as they fit the axis and the blocks
  * it is stored in. */
 static void find_lanes(const Kernel *k, Contraction *c) {
-    int most = target_lanes(k->l->target, dtype_bits(c->dtype));
+    const TargetDesc *target = k->l->target;
+    int bits = dtype_bits(c->dtype);
+    int most =
+        target->group_items > 0 ? target_load_lanes(target, bits) : target_lanes(target, bits);
     for (int i = 0; i < c->naxes; i++) {
         int lanes = most;
         int64_t extent;

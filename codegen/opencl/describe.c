@@ -5,18 +5,20 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A device whose work-items are threads of a processor: nothing is gained from local memory, all
- * from wide tiles in registers. */
+/* A device whose work-items are threads of a processor gains nothing from local memory and all from
+ * wide tiles in registers; a GPU the other way round. */
 typedef struct Device {
     const char *name, *text;
     int vector_bits; /* 0: as wide as this machine's registers */
+    bool has_groups; /* work-items of a group share local memory; vectors are of no use */
 } Device;
 
 static const Device devices[] = {
-    {"pocl", "opencl pocl", 0},
-    {"pocl-128", "opencl pocl, 128-bit vectors", 128},
-    {"pocl-256", "opencl pocl, 256-bit vectors", 256},
-    {"pocl-512", "opencl pocl, 512-bit vectors", 512},
+    {"pocl", "opencl pocl", 0, false},
+    {"pocl-128", "opencl pocl, 128-bit vectors", 128, false},
+    {"pocl-256", "opencl pocl, 256-bit vectors", 256, false},
+    {"pocl-512", "opencl pocl, 512-bit vectors", 512, false},
+    {"generic-gpu", "opencl generic-gpu", 0, true},
 };
 
 /* Vectors of OpenCL C have at most 16 lanes; no device we know of asks for more than 4096 bits
@@ -52,10 +54,31 @@ static const Device *find_device(const TargetOptions *options, Diag *diag) {
     return NULL;
 }
 
+/* What every GPU of the last ten years has; OpenCL promises 32 KiB of local memory. */
+static TargetDesc gpu(const char *text) {
+    enum { CORES = 32, GROUP = 256, WIDTH = 32, REGISTERS = 128, LOAD_BITS = 128 };
+    return (TargetDesc){.name = text,
+                        .fma = true,
+                        .fma_ports = 1,
+                        .l1_bytes = TYPICAL_L1,
+                        .l2_bytes = TYPICAL_L2,
+                        .cores = CORES,
+                        .group_items = GROUP,
+                        .group_width = WIDTH,
+                        .item_registers = REGISTERS,
+                        .load_bits = LOAD_BITS,
+                        .local_bytes = TYPICAL_L1,
+                        .buffer_alignment = BUFFER_ALIGNMENT};
+}
+
 bool opencl_describe(const TargetOptions *options, TargetDesc *desc, Arena *arena, Diag *diag) {
     (void)arena;
     const Device *device = find_device(options, diag);
     if (!device) return false;
+    if (device->has_groups) {
+        *desc = gpu(device->text);
+        return true;
+    }
     int bits = device->vector_bits ? device->vector_bits : host_vector_bits();
     *desc = (TargetDesc){
         .name = device->text,

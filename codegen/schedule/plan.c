@@ -282,6 +282,11 @@ static int choose_scalar_axis(const Planner *p) {
 ContractionPlan contraction_plan(const Contraction *c, const TargetDesc *target, DimContext *dims) {
     Planner p = make_planner(c, target, dims);
     ContractionPlan plan = {.lanes = 1, .vectors = 1, .unroll = 1};
+    if (target->group_items > 0) {
+        plan.vector_axis = -1;
+        plan.group = group_plan(c, target, dims);
+        return plan;
+    }
     plan.vector_axis = choose_vector_axis(&p);
     if (plan.vector_axis >= 0) plan.lanes = c->axes[plan.vector_axis].lanes;
     if (plan.vector_axis < 0) plan.vector_axis = choose_scalar_axis(&p);

@@ -3,11 +3,11 @@
  *
  * The accumulators of one tile stay in registers: `vectors` vectors along the vector axis times the
  * sizes of up to two tiled axes. Text form, e.g. `vector=oc:16x2 tile=ow:14 unroll=1` or
- * `vector=none tile=m:4 unroll=4 parallel=tiles`. */
+ * `vector=none tile=m:4 unroll=4 parallel=tiles`. What plan_group.h adds stands behind that. */
 #ifndef NNC_CODEGEN_SCHEDULE_PLAN_H
 #define NNC_CODEGEN_SCHEDULE_PLAN_H
 
-#include "codegen/schedule/contraction.h"
+#include "codegen/schedule/plan_group.h"
 
 enum { MAX_TILES = 2 };
 
@@ -21,6 +21,7 @@ typedef struct ContractionPlan {
     } tiles[MAX_TILES];
     int unroll;          /* of the innermost reduction loop */
     bool parallel_tiles; /* the loops over tiles are spread over threads too */
+    GroupPlan group;     /* for devices with groups of work-items */
 } ContractionPlan;
 
 ContractionPlan contraction_plan(const Contraction *c, const TargetDesc *target, DimContext *dims);

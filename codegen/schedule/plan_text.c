@@ -14,6 +14,7 @@ void plan_print(const Contraction *c, const ContractionPlan *plan, StrBuf *out) 
         str_printf(out, " tile=%s:%d", c->axes[plan->tiles[i].axis].name, plan->tiles[i].size);
     str_printf(out, " unroll=%d", plan->unroll);
     if (plan->parallel_tiles) str_append(out, " parallel=tiles");
+    group_plan_print(c, &plan->group, out);
 }
 
 static bool accept(const char **text, const char *word) {
@@ -66,5 +67,6 @@ bool plan_parse(const Contraction *c, const char *text, ContractionPlan *plan) {
         if (!parse_tile(c, &text, plan)) return false;
     if (!accept(&text, " unroll=") || !parse_number(&text, &plan->unroll)) return false;
     plan->parallel_tiles = accept(&text, " parallel=tiles");
-    return *text == '\0';
+    return *text == '\0' ||
+           (plan->vector_axis < 0 && plan->ntiles == 0 && group_plan_parse(c, text, &plan->group));
 }

@@ -18,6 +18,7 @@ const Way ways[WAY_COUNT] = {
     {"x86-64-v3 -O2", "x86-64-v3", 2, 0, NULL, NULL},
 };
 const Way opencl_way = {"opencl -O2", NULL, 2, 0, "opencl", NULL};
+const Way opencl_gpu_way = {"opencl generic-gpu -O2", NULL, 2, 0, "opencl", "generic-gpu"};
 
 static const Target *target_of(const Way *way) {
     const Target *target = target_find(way->target ? way->target : "cpu");

@@ -51,6 +51,15 @@ static const TargetDesc machines[] = {
      .vnni = true,
      .bf16_dot = true,
      .parallel_threshold = 200000},
+    {.name = "groups",
+     .fma = true,
+     .fma_ports = 1,
+     .cores = 32,
+     .group_items = 256,
+     .group_width = 32,
+     .item_registers = 128,
+     .load_bits = 128,
+     .local_bytes = 32 << 10},
 };
 
 typedef struct Job {

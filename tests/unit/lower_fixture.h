@@ -33,6 +33,15 @@ static const TargetDesc test_targets[] = {
      .masked_tails = true,
      .broadcast_operand = true,
      .cores = 2},
+    /* Small, so that small shapes have tails, chunks and several groups. */
+    {.name = "groups",
+     .fma = true,
+     .cores = 64,
+     .group_items = 16,
+     .group_width = 4,
+     .item_registers = 64,
+     .load_bits = 128,
+     .local_bytes = 16 << 10},
 };
 
 /* ---- values ---------------------------------------------------------------------------------- */

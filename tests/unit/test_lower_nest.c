@@ -310,7 +310,9 @@ Test(plans, print_and_parse) {
     static const char *const names[] = {"n", "oc", "ow", "ic"};
     static const char *const texts[] = {
         "vector=oc:16x2 tile=ow:14 unroll=1", "vector=none unroll=4",
-        "vector=ic:8x4 tile=ow:3 tile=oc:2 unroll=2 parallel=tiles"};
+        "vector=ic:8x4 tile=ow:3 tile=oc:2 unroll=2 parallel=tiles",
+        "vector=none unroll=1 tree=64x4",
+        "vector=none unroll=1 group=16x8 each=4x2 chunk=16 inner=oc"};
     static const char *const bad[] = {"",
                                       "vector=",
                                       "vector=oc:16",
@@ -318,9 +320,25 @@ Test(plans, print_and_parse) {
                                       "vector=none unroll=0",
                                       "vector=none tile=ic:3 unroll=1",
                                       "vector=none unroll=1 more",
-                                      "vector=oc:8x1 tile=oc:2 unroll=1"};
-    Contraction c = {0};
-    for (int i = 0; i < 4; i++) contraction_axis(&c, names[i], dim_int(f.module->dims, 64), i == 3);
+                                      "vector=oc:8x1 tile=oc:2 unroll=1",
+                                      "vector=oc:8x1 unroll=1 tree=64x4",
+                                      "vector=none unroll=1 tree=64x5",
+                                      "vector=none unroll=1 tree=64x64",
+                                      "vector=none unroll=1 tree=64x4 more",
+                                      "vector=none unroll=1 group=16x8 each=4x2 chunk=16",
+                                      "vector=none unroll=1 group=16x8 each=4x3 chunk=16 inner=oc",
+                                      "vector=none unroll=1 group=16x8 each=4x2 chunk=16 inner=ic"};
+    Contraction c = {.noperands = 2};
+    for (int i = 0; i < 4; i++) {
+        contraction_axis(&c, names[i], dim_int(f.module->dims, 64), i == 3);
+        if (i != 1) affine_term(&c.operands[0].index[i], i, 1);
+        if (i % 2) affine_term(&c.operands[1].index[i], i, 1);
+    }
+    for (int o = 0; o < 2; o++) {
+        Value *value = arena_new(f.arena, Value);
+        value->type.rank = 4;
+        c.operands[o].value = value;
+    }
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
         ContractionPlan plan;
         StrBuf text = {0};
