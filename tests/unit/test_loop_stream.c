@@ -246,3 +246,59 @@ Test(loop_stream, forks_copy_and_delays_hold) {
     }
     finish(&f);
 }
+
+/* ---- banks ----------------------------------------------------------------------------------- */
+
+/* w[8, 4] in banks: 4 by the lanes of i, 2 by the unrolled j; x in 4; acc stays. */
+#define LANES                                                                                      \
+    "kernel k(w: constant f32[8, 4] read, x: global f32[8] read, y: global f32[4] write) {\n"      \
+    "  declare t: private f32[8] serial i in 0..8 { t[i] = x[i] }\n"                               \
+    "  serial q in 0..2 { declare acc: private f32[2] acc[0] = 0.0 acc[1] = 0.0\n"                 \
+    "  serial i in 0..2 { unroll u in 0..4 { let k = 4 * i + u unroll v in 0..2 {\n"               \
+    "  acc[v] = acc[v] + w[k, 2 * q + v] * t[4 * i + u] } } }\n"                                   \
+    "  unroll v in 0..2 { y[2 * q + v] = acc[v] } } }\n"
+
+Test(loop_stream, lanes_get_banks) {
+    Fixture f = start();
+    LKernel *k = read_kernel(&f, LANES);
+    LExpandOptions expand = {.unroll = true};
+    LPartition how[3];
+    LKernel *s = lkernel_partition(f.program, lkernel_expand(f.program, k, &expand), how);
+    const char *text = text_of(&f, s);
+    cr_assert(lkernel_verify(s, f.module->dims, f.diag), "%s%s", text, diag_text(f.diag));
+    cr_assert(how[0].banks[0] == 4 && how[0].banks[1] == 2 && how[1].banks[0] == 1, "%s", text);
+    cr_assert(strstr(text, "w: constant f32[4, 2, 2, 2]"), "%s", text);
+    cr_assert(strstr(text, "w[3, 1, i, q]"), "%s", text);
+    /* Its other access goes through all of it. */
+    cr_assert(strstr(text, "t: private f32[8]") && strstr(text, "acc: private f32[2]"), "%s", text);
+    float w[32], moved[32], x[8], y[4], z[4];
+    for (int i = 0; i < 32; i++) w[i] = (float)(i * i % 17);
+    for (int i = 0; i < 32; i++)
+        moved[lpartition_place(&how[0], (const int64_t[]){8, 4}, i)] = w[i];
+    for (int i = 0; i < 8; i++) x[i] = (float)i - 3;
+    cr_assert_eq(run(&f, k, (LMemory[]){memory(w, 32), memory(x, 8), fresh(&f, y, 4)}),
+                 LFAULT_NONE);
+    cr_assert_eq(run(&f, s, (LMemory[]){memory(moved, 32), memory(x, 8), fresh(&f, z, 4)}),
+                 LFAULT_NONE, "%s", diag_text(f.diag));
+    cr_assert_eq(memcmp(y, z, sizeof y), 0);
+    finish(&f);
+}
+
+/* A folded axis: banks divide the fold. */
+Test(loop_stream, folds_are_split_too) {
+    Fixture f = start();
+    LKernel *k = read_kernel(
+        &f, "kernel k(x: global f32[24] read, y: global f32[24] write) { declare t: private f32[24]"
+            " fold(6) serial i in 0..6 { unroll u in 0..4 { t[4 * i + u] = x[4 * i + u] } unroll u "
+            "in 0..4 { y[4 * i + u] = t[4 * i + u] } } }");
+    LExpandOptions expand = {.unroll = true};
+    LKernel *s = lkernel_partition(f.program, lkernel_expand(f.program, k, &expand), 0);
+    const char *text = text_of(&f, s);
+    cr_assert(strstr(text, "t: private f32[2, 12] fold(0, 3)"), "%s", text);
+    float x[24], y[24];
+    for (int i = 0; i < 24; i++) x[i] = (float)i;
+    LMemory params[2] = {memory(x, 24), fresh(&f, y, 24)};
+    cr_assert_eq(run(&f, s, params), LFAULT_NONE, "%s%s", diag_text(f.diag), text);
+    cr_assert_eq(memcmp(x, y, sizeof x), 0);
+    finish(&f);
+}
