@@ -71,16 +71,16 @@ typedef struct LChannelDepth {
 
 typedef struct LDepths {
     VEC(LChannelDepth) channels; /* those with both ends among the tasks, in order of the writers */
-    int64_t *starts;             /* by task: elements it reads before it first writes */
+    int64_t *starts; /* by task: elements it reads before it first writes; of a run, if never */
 } LDepths;
 
-/* Depths with which `frames` runs of all tasks in a row come to their end: each channel starts with
- * base_depth (>= 1); while the tasks are stuck, the channel of least depth that one of them waits
- * to write grows to twice that, and is trimmed afterwards to the most elements it ever held (never
- * below base_depth). Channels with one end only never block. Only channel operations and the
- * control around them run; a task's control does not depend on data. False, with an error in diag:
- * a channel with two writers or readers, tasks that are stuck with none of them waiting to write,
- * elements never read. Results are in arena. */
+/* Depths with which `frames` runs of all tasks in a row come to their end (Parks; Geilen and
+ * Basten): each channel starts with base_depth (>= 1); whenever all tasks are stuck, of those that
+ * wait for each other in a ring the channel of least depth that is waited for to have room grows,
+ * by a sixteenth at a time. Channels with one end only never block. Only channel operations and the
+ * control around them run. False, with an error in diag: a channel with two writers or two readers,
+ * channel operations that depend on data, tasks that wait for each other with no channel full,
+ * elements never read. The result is in arena. */
 bool ltasks_depths(LKernel *const *tasks, size_t count, LProgram *program, int64_t base_depth,
                    int frames, Arena *arena, LDepths *result, Diag *diag);
 

@@ -302,3 +302,73 @@ Test(loop_stream, folds_are_split_too) {
     cr_assert_eq(memcmp(x, y, sizeof x), 0);
     finish(&f);
 }
+
+/* ---- depths ---------------------------------------------------------------------------------- */
+
+/* fork -> (a -> slow -> b), c -> join: slow holds `skew` elements back. */
+#define DIAMOND                                                                                    \
+    "kernel fork(x: fifo f32[] read, a: fifo f32[] write, c: fifo f32[] write) { serial i in "     \
+    "0..64 { let v = fifo_read(x) fifo_write a = v fifo_write c = v } }\n"                         \
+    "kernel slow(a: fifo f32[] read, b: fifo f32[] write) { declare t: private f32[64] serial i "  \
+    "in 0..%d { let v = fifo_read(a) t[i] = v } serial i in 0..64 { if i < %d { let v = "          \
+    "fifo_read(a) t[i + %d] = v } fifo_write b = t[i] } }\n"                                       \
+    "kernel join(b: fifo f32[] read, c: fifo f32[] read, y: fifo f32[] write) { serial i in "      \
+    "0..64 { let v = fifo_read(b) let u = fifo_read(c) fifo_write y = u + v } }\n"
+
+static bool find_depths(Fixture *f, const char *text, int64_t base, LDepths *depths) {
+    read_kernel(f, text);
+    return ltasks_depths(f->program->kernels.data, f->program->kernels.len, f->program, base, 3,
+                         f->arena, depths, f->diag);
+}
+
+Test(loop_stream, depths_let_a_skew_pass) {
+    for (int skew = 0; skew <= 64; skew += 16) {
+        Fixture f = start();
+        LDepths d;
+        const char *text = arena_printf(f.arena, DIAMOND, skew, 64 - skew, skew);
+        cr_assert(find_depths(&f, text, 2, &d), "%s", diag_text(f.diag));
+        cr_assert_eq(d.channels.len, 3);
+        cr_assert_str_eq(d.channels.data[1].name, "c");
+        cr_assert(d.channels.data[1].writer == 0 && d.channels.data[1].reader == 2);
+        /* a takes some of it in. */
+        int64_t most = d.channels.data[1].depth;
+        cr_assert(most >= (skew > 2 ? skew - 2 : 2) && most <= skew + skew / 8 + 2, "%lld at %d",
+                  (long long)most, skew);
+        cr_assert_eq(d.channels.data[2].depth, 2);
+        cr_assert_eq(d.starts[0], 1);
+        cr_assert_eq(d.starts[1], skew == 64 ? 64 : skew + 1);
+        cr_assert_eq(d.starts[2], 2);
+        finish(&f);
+    }
+}
+
+Test(loop_stream, depths_of_what_cannot_end) {
+    static const char *const faults[][2] = {
+        {"kernel p(c: fifo f32[] write) { serial i in 0..8 { fifo_write c = 1.0 } } kernel q(c: "
+         "fifo f32[] read) { serial i in 0..9 { let v = fifo_read(c) } }",
+         "task q waits for good to read from channel c"},
+        {"kernel p(c: fifo f32[] write) { serial i in 0..8 { fifo_write c = 1.0 } } kernel q(c: "
+         "fifo f32[] read) { serial i in 0..3 { let v = fifo_read(c) } }",
+         "task p waits for good to write to channel c"},
+        {"kernel p(c: fifo f32[] write) { serial i in 0..8 { fifo_write c = 1.0 } } kernel q(c: "
+         "fifo f32[] read) { serial i in 0..7 { let v = fifo_read(c) } }",
+         "3 elements of channel c are never read"},
+        {"kernel p(c: fifo f32[] write, d: fifo f32[] read) { let v = fifo_read(d) fifo_write c = "
+         "v } kernel q(c: fifo f32[] read, d: fifo f32[] write) { let v = fifo_read(c) fifo_write "
+         "d = v }",
+         "waits for good to read from"},
+        {"kernel p(c: fifo f32[] write) { fifo_write c = 1.0 } kernel q(c: fifo f32[] write) { "
+         "fifo_write c = 2.0 }",
+         "two tasks at the same end"},
+        {"kernel p(c: fifo f32[] read, d: fifo f32[] write) { let v = fifo_read(c) if v > 0.0 { "
+         "fifo_write d = v } }",
+         "depends on data"},
+    };
+    for (size_t i = 0; i < COUNT_OF(faults); i++) {
+        Fixture f = start();
+        LDepths d;
+        cr_assert(!find_depths(&f, faults[i][0], 4, &d), "%s", faults[i][0]);
+        cr_assert(strstr(diag_text(f.diag), faults[i][1]), "%s", diag_text(f.diag));
+        finish(&f);
+    }
+}
