@@ -65,7 +65,7 @@ if ! "$nnc" devices | grep -q '^opencl .*units'; then
     exit 77
 fi
 
-"$nnc" devices | grep -q 'PoCL.*-device=pocl$' || fail "nnc devices: $("$nnc" devices)"
+"$nnc" devices | grep -Eq '^opencl .*-device=(pocl|generic-gpu)' || fail "nnc devices: $("$nnc" devices)"
 
 for network in mlp cnn; do
     output=probs=$folder/probs.npy
