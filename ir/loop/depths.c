@@ -36,7 +36,10 @@ static bool strip_stmt(Expand *e, const LStmt *s) {
     bool channels = uses_channels(&s->body) || uses_channels(&s->otherwise);
     switch (s->kind) {
     case LS_LET:
-        return s->value->kind != LX_FIFO_READ && !(s->var->is_index && is_control(e, s->value));
+        if (s->value->kind != LX_FIFO_READ) return !(s->var->is_index && is_control(e, s->value));
+        /* What is read stays without a name: it is data. */
+        lb_let(&e->b, "v", lx_fifo_read(&e->b, expand_renamed(e, s->value->buffer)->buffer));
+        return true;
     case LS_FIFO_WRITE:
         lb_fifo_write(&e->b, expand_renamed(e, s->buffer)->buffer,
                       lx_const(&e->b, s->buffer->elem, 0));
