@@ -128,10 +128,10 @@ static LX select_formula(LBuilder *b, LX x, LX y, int which) {
     return lx_select(b, lx_binary(b, LB_NE, x, y), x, lx_const(b, x->type, 1));
 }
 
-static DType cast_target; /* of the formula below */
+/* which: mode, and eight times the type. */
 static LX cast_formula(LBuilder *b, LX x, LX y, int which) {
     (void)y;
-    return lx_cast(b, (LCast)which, cast_target, x);
+    return lx_cast(b, (LCast)(which % 8), (DType)(which / 8), x);
 }
 
 static LX bits_formula(LBuilder *b, LX x, LX y, int which) {
@@ -177,12 +177,13 @@ static void add_casts(Suite *s) {
         for (int to = 0; to < DTYPE_COUNT; to++) {
             bool ints = dtype_is_int((DType)to) && from != DT_bool;
             bool floats = dtype_is_float((DType)from);
-            cast_target = (DType)to;
+            int target = 8 * to;
             if (from == to) continue;
-            if (!ints || !floats) add_formula(s, (DType)from, (DType)to, cast_formula, CAST_VALUE);
-            if (ints) add_formula(s, (DType)from, (DType)to, cast_formula, CAST_SATURATE);
+            if (!ints || !floats)
+                add_formula(s, (DType)from, (DType)to, cast_formula, target + CAST_VALUE);
+            if (ints) add_formula(s, (DType)from, (DType)to, cast_formula, target + CAST_SATURATE);
             if (ints && floats)
-                add_formula(s, (DType)from, (DType)to, cast_formula, CAST_SATURATE_ROUND);
+                add_formula(s, (DType)from, (DType)to, cast_formula, target + CAST_SATURATE_ROUND);
         }
     }
 }
