@@ -14,7 +14,8 @@ typedef struct TargetOptions {
     int opt_level;                       /* 0..3 */
     bool fp_fast;
     bool external_weights; /* -weights-out=external */
-    uint64_t source_hash;  /* goes into the artifact */
+    bool runs_here; /* loaded, not written: without a -device, for the one that this machine has */
+    uint64_t source_hash; /* goes into the artifact */
 } TargetOptions;
 
 /* Files that one compilation writes, in memory. */
