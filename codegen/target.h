@@ -20,8 +20,9 @@ typedef struct TargetOptions {
     const char *prefix;                  /* of generated names: a C identifier */
     int opt_level;                       /* 0..3 */
     bool fp_fast;
-    bool external_weights;  /* -weights-out=external */
-    uint64_t source_hash;   /* goes into the artifact */
+    bool external_weights; /* -weights-out=external */
+    bool runs_here; /* loaded, not written: without a -device, for the one that this machine has */
+    uint64_t source_hash; /* goes into the artifact */
     const Samples *samples; /* emit: where the target wants them, else null */
 } TargetOptions;
 

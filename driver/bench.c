@@ -175,6 +175,7 @@ static bool bench_artifact(Compilation *c, Executable *executable) {
 
 int command_bench(const Options *options, Arena *arena) {
     Compilation *c = compilation_create(options, arena);
+    c->runs_here = true;
     Executable executable = {0};
     size_t length = strlen(options->file);
     bool artifact = length > 3 && strcmp(options->file + length - 3, ".so") == 0;

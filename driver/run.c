@@ -157,6 +157,7 @@ static bool has_suffix(const char *text, const char *suffix) {
 
 int command_run(const Options *options, Arena *arena) {
     Compilation *c = compilation_create(options, arena);
+    c->runs_here = true;
     if (has_suffix(options->file, ".so")) {
         run_artifact(c);
     } else if (options->target && strcmp(options->target, "reference") == 0) {

@@ -178,6 +178,7 @@ int command_verify(const Options *options, Arena *arena) {
             continue;
         }
         Compilation *c = compilation_create(&own, arena);
+        c->runs_here = true;
         if (compilation_run(c)) verify_target(c, trials);
         if (status == EXIT_OK) status = c->status;
         compilation_destroy(c);

@@ -40,7 +40,9 @@ static int host_cores(void) {
 }
 
 static const Device *find_device(const TargetOptions *options, Diag *diag) {
-    const char *name = options->device ? options->device : devices[0].name;
+    const char *name = options->device;
+    if (!name && options->runs_here) name = opencl_description_here();
+    if (!name) name = devices[0].name;
     StrBuf known = {0};
     for (size_t i = 0; i < COUNT_OF(devices); i++) {
         if (strcmp(devices[i].name, name) == 0) return &devices[i];

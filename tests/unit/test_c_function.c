@@ -128,10 +128,10 @@ static LX select_formula(LBuilder *b, LX x, LX y, int which) {
     return lx_select(b, lx_binary(b, LB_NE, x, y), x, lx_const(b, x->type, 1));
 }
 
-static DType cast_target; /* of the formula below */
+/* which: mode, and eight times the type. */
 static LX cast_formula(LBuilder *b, LX x, LX y, int which) {
     (void)y;
-    return lx_cast(b, (LCast)which, cast_target, x);
+    return lx_cast(b, (LCast)(which % 8), (DType)(which / 8), x);
 }
 
 static LX bits_formula(LBuilder *b, LX x, LX y, int which) {
@@ -177,12 +177,13 @@ static void add_casts(Suite *s) {
         for (int to = 0; to < DTYPE_COUNT; to++) {
             bool ints = dtype_is_int((DType)to) && from != DT_bool;
             bool floats = dtype_is_float((DType)from);
-            cast_target = (DType)to;
+            int target = 8 * to;
             if (from == to) continue;
-            if (!ints || !floats) add_formula(s, (DType)from, (DType)to, cast_formula, CAST_VALUE);
-            if (ints) add_formula(s, (DType)from, (DType)to, cast_formula, CAST_SATURATE);
+            if (!ints || !floats)
+                add_formula(s, (DType)from, (DType)to, cast_formula, target + CAST_VALUE);
+            if (ints) add_formula(s, (DType)from, (DType)to, cast_formula, target + CAST_SATURATE);
             if (ints && floats)
-                add_formula(s, (DType)from, (DType)to, cast_formula, CAST_SATURATE_ROUND);
+                add_formula(s, (DType)from, (DType)to, cast_formula, target + CAST_SATURATE_ROUND);
         }
     }
 }
@@ -287,4 +288,34 @@ Test(c_function, buffers) {
     cr_expect(strstr(str_text(&s.functions), "NN_PUT(y, "));
     finish(&f);
     compile_and_run(&s);
+}
+
+/* Weights whose first axis is a lane are an array a lane; what nothing uses is left out. */
+Test(c_function, constants) {
+    Fixture f = start();
+    Dim n = dim_int(f.module->dims, COUNT), two[] = {dim_int(f.module->dims, 2), n};
+    LBuffer *a = lb_param(&f.b, "a", SPACE_FIFO, DT_i16, 1, &n, ACCESS_READ);
+    LBuffer *w = lb_param(&f.b, "w", SPACE_CONSTANT, DT_bf16, 2, two, ACCESS_READ);
+    LStmt *i = loop(&f, LOOP_SERIAL, "i", COUNT);
+    LX vi = lb_loop_var(&f.b, i);
+    lb_let(&f.b, "unused", lx_fifo_read(&f.b, a));
+    lb_let(&f.b, "dead", lx_muli(&f.b, vi, 3));
+    LX sum = lx_add(&f.b, at2(&f, w, num(&f, 0), vi), at2(&f, w, num(&f, 1), vi));
+    LBuffer *ring =
+        lb_declare(&f.b, "ring", SPACE_PRIVATE, ltype(DT_bf16, 1), 1, (int64_t[]){COUNT});
+    put1(&f, ring, vi, sum);
+    LBuffer *y = lb_param(&f.b, "y", SPACE_FIFO, DT_bf16, 1, &n, ACCESS_WRITE);
+    lb_fifo_write(&f.b, y, at1(&f, ring, vi));
+    lb_end(&f.b, i);
+    cr_expect_eq(c_array_banks(f.kernel, w, f.arena), 2);
+    const char *const names[] = {NULL, "weights", NULL};
+    const CFunctionOptions options = {.dialect = &hls_dialect, .name = "g", .constants = names};
+    StrBuf text = {0};
+    c_print_function(f.program, f.kernel, &options, f.arena, &text);
+    cr_expect(strstr(str_text(&text), "nn_load_bf16(weights_0[i])"), "%s", str_text(&text));
+    cr_expect(strstr(str_text(&text), "nn_load_bf16(weights_1[i])"), "%s", str_text(&text));
+    cr_expect(strstr(str_text(&text), "(void)NN_GET(a);"), "%s", str_text(&text));
+    cr_expect(!strstr(str_text(&text), "dead"), "%s", str_text(&text));
+    str_free(&text);
+    finish(&f);
 }
