@@ -2,6 +2,7 @@
  * reader; a tensor with several readers passes through a fork. */
 #include <string.h>
 
+#include "codegen/hls/bounds.h"
 #include "codegen/hls/design.h"
 
 /* Who writes and reads a tensor. */
@@ -105,10 +106,7 @@ static HlsTask *add_task(Maker *b, const char *name, const char *path, int npara
                     .names = arena_array(b->arena, const char *, n),
                     .partitions = arena_array(b->arena, LPartition, n),
                     .streams = arena_array(b->arena, LStreamReport, n)};
-    for (int i = 0; i < nparams; i++) {
-        task.channels[i] = -1;
-        task.partitions[i].banks = 1;
-    }
+    for (int i = 0; i < nparams; i++) task.channels[i] = -1;
     vec_push(b->arena, &b->design->tasks, task);
     return &b->design->tasks.data[b->design->tasks.len - 1];
 }
@@ -248,7 +246,10 @@ static void make_kernels(Maker *b) {
         if (!task->source) continue;
         LKernel *streamed =
             lkernel_stream(b->program, task->source, task->name, task->names, task->streams);
-        task->kernel = lkernel_expand(b->program, streamed, &expand);
+        LKernel *flat = lkernel_expand(b->program, streamed, &expand);
+        LKernel *split = lkernel_partition(b->program, flat, task->partitions);
+        hls_bound_loops(b->program, split);
+        task->kernel = split;
     }
 }
 
@@ -269,4 +270,25 @@ HlsDesign *hls_design(const LProgram *program, const TargetOptions *options, Are
     add_channels(&b);
     make_kernels(&b);
     return hls_verify(design, diag) ? design : NULL;
+}
+
+bool hls_find_depths(HlsDesign *d, Diag *diag) {
+    enum { LEAST = 2, FRAMES = 3 };
+    LKernel **kernels = arena_array(d->arena, LKernel *, d->tasks.len + 1);
+    LDepths depths;
+    for (size_t i = 0; i < d->tasks.len; i++) {
+        kernels[i] = (LKernel *)(uintptr_t)d->tasks.data[i].kernel;
+    }
+    /* Variables of the analysis are numbered in the program. */
+    LProgram *program = (LProgram *)(uintptr_t)d->program;
+    if (!ltasks_depths(kernels, d->tasks.len, program, LEAST, FRAMES, d->arena, &depths, diag)) {
+        return false;
+    }
+    for (size_t i = 0; i < depths.channels.len; i++) {
+        for (size_t k = 0; k < d->channels.len; k++) {
+            if (strcmp(d->channels.data[k].name, depths.channels.data[i].name) != 0) continue;
+            d->channels.data[k].depth = depths.channels.data[i].depth;
+        }
+    }
+    return true;
 }

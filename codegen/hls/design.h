@@ -44,6 +44,9 @@ typedef struct HlsDesign {
 HlsDesign *hls_design(const LProgram *program, const TargetOptions *options, Arena *arena,
                       Diag *diag);
 
+/* Sets the depths with which the tasks do not wait for each other for good. */
+bool hls_find_depths(HlsDesign *design, Diag *diag);
+
 /* ---- verify.c -------------------------------------------------------------------------------- */
 
 /* Whether the tools can take the design: constant sizes, channels with one writer and one reader,

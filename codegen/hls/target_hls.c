@@ -51,7 +51,7 @@ static bool emit(const LProgram *program, const TargetDesc *desc, const TargetOp
     }
     const HlsPart *part = find_part(options, diag);
     HlsDesign *design = part ? hls_design(program, options, artifacts->arena, diag) : NULL;
-    if (!design) return false;
+    if (!design || !hls_find_depths(design, diag)) return false;
     hls_add_package(design, part, desc, options, path, artifacts);
     return true;
 }

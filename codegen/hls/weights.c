@@ -57,11 +57,13 @@ static void add_elements(StrBuf *out, const Tensor *tensor, const int64_t *order
 
 static void add_array(const HlsDesign *d, const HlsTask *task, int p, StrBuf *out) {
     const LTensor *tensor = task->weights[p];
-    int64_t count;
+    const LBuffer *buffer = task->source->params[p];
+    int64_t count, dims[MAX_AXES];
     require(dim_is_int(tensor->elements, &count) && tensor->data);
+    for (int k = 0; k < buffer->rank; k++) require(dim_is_int(buffer->dims[k], &dims[k]));
     int64_t *order = arena_array(d->arena, int64_t, (size_t)count + 1);
     for (int64_t i = 0; i < count; i++) {
-        int64_t place = i;
+        int64_t place = lpartition_place(&task->partitions[p], dims, i);
         require(place >= 0 && place < count);
         order[place] = i;
     }
