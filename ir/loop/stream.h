@@ -43,22 +43,23 @@ LKernel *lkernel_delay(LProgram *program, const char *name, DType dtype, int64_t
 
 /* ---- arrays in banks ------------------------------------------------------------------------- */
 
-/* How the elements of a buffer lie: axis `axis` of size banks * e was split into a leading axis of
- * `banks` (index modulo banks) and the quotient in its place. banks 1: as it was. */
+/* Into how many banks each axis of a buffer was split; 1: as it was. The new buffer has a leading
+ * axis for each that was split, in their order (the index modulo its banks), and the quotients in
+ * the axes' own places. */
 typedef struct LPartition {
-    int axis;
-    int64_t banks;
+    int rank; /* of the old buffer */
+    int64_t banks[MAX_AXES];
 } LPartition;
 
-/* A new kernel (not yet in the program) of an expanded one: private and constant buffers of which
- * every access on some axis is banks * x + c with a constant c in 0 .. banks - 1 get a leading axis
- * of `banks` that is indexed by constants only, so that each bank can be an array of its own. Of
- * several such axes that with the most banks is taken. Buffers all of whose indices are constant
- * are left alone. params: one entry per parameter, or null: what the caller must do to the data of
- * constants (lpartition_place). */
+/* A new kernel (not yet in the program) of one that is expanded. An axis of a private or constant
+ * buffer is split into P banks where every access to it is P * x + c with a constant c in 0 .. P-1,
+ * and not c the same for all; P is the greatest that divides the axis and its fold. Leading axes
+ * are then indexed by constants only: each bank can be an array of its own. Buffers all of whose
+ * indices are constant are left alone. params: one entry per parameter, or null: what has become of
+ * it; the caller reorders the data of constants (lpartition_place). */
 LKernel *lkernel_partition(LProgram *program, const LKernel *kernel, LPartition *params);
-/* Where element `from` (row-major in the sizes `dims` before partition) lies row-major after it. */
-int64_t lpartition_place(const LPartition *p, int rank, const int64_t *dims, int64_t from);
+/* Where element `from` (row-major in the old sizes `dims`) lies row-major in the new buffer. */
+int64_t lpartition_place(const LPartition *p, const int64_t *dims, int64_t from);
 
 /* ---- depths of channels ---------------------------------------------------------------------- */
 
@@ -70,16 +71,16 @@ typedef struct LChannelDepth {
 
 typedef struct LDepths {
     VEC(LChannelDepth) channels; /* those with both ends among the tasks, in order of the writers */
-    int64_t *starts;             /* by task: elements it reads before it first writes */
+    int64_t *starts; /* by task: elements it reads before it first writes; of a run, if never */
 } LDepths;
 
-/* Depths with which `frames` runs of all tasks in a row come to their end: each channel starts with
- * base_depth (>= 1); while the tasks are stuck, the channel of least depth that one of them waits
- * to write grows to twice that, and is trimmed afterwards to the most elements it ever held (never
- * below base_depth). Channels with one end only never block. Only channel operations and the
- * control around them run; a task's control does not depend on data. False, with an error in diag:
- * a channel with two writers or readers, tasks that are stuck with none of them waiting to write,
- * elements never read. Results are in arena. */
+/* Depths with which `frames` runs of all tasks in a row come to their end (Parks; Geilen and
+ * Basten): each channel starts with base_depth (>= 1); whenever all tasks are stuck, of those that
+ * wait for each other in a ring the channel of least depth that is waited for to have room grows,
+ * by a sixteenth at a time. Channels with one end only never block. Only channel operations and the
+ * control around them run. False, with an error in diag: a channel with two writers or two readers,
+ * channel operations that depend on data, tasks that wait for each other with no channel full,
+ * elements never read. The result is in arena. */
 bool ltasks_depths(LKernel *const *tasks, size_t count, LProgram *program, int64_t base_depth,
                    int frames, Arena *arena, LDepths *result, Diag *diag);
 

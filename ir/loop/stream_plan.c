@@ -3,8 +3,7 @@
 #include "ir/loop/stream_plan.h"
 
 #include "ir/loop/affine.h"
-#include "ir/loop/memo.h"
-#include "ir/loop/rewrite.h"
+#include "ir/loop/inline.h"
 
 #include <string.h>
 
@@ -19,11 +18,9 @@ typedef struct Access {
 } Access;
 
 typedef struct Planner {
-    LBuilder b; /* makes expressions of the old kernel's variables, for looking at only */
+    Inliner inliner;
     DimContext *dims;
     Arena *arena;
-    LX *lets;     /* by variable: its value where that is an index */
-    Memo inlined; /* expressions without such variables */
     Memo seen;    /* of the statement */
     bool *opaque; /* by parameter: accessed in a way that has no order */
     VEC(const LStmt *) nest;
@@ -31,18 +28,6 @@ typedef struct Planner {
 } Planner;
 
 /* ---- indices --------------------------------------------------------------------------------- */
-
-static LX inline_lets(Planner *p, LX x) {
-    if (x->kind == LX_VAR) return p->lets[x->var->id] ? p->lets[x->var->id] : x;
-    if (x->nargs == 0) return x;
-    LX known = memo_get(&p->inlined, x);
-    if (known) return known;
-    LX args[MAX_AXES + 1];
-    for (int i = 0; i < x->nargs; i++) args[i] = inline_lets(p, x->args[i]);
-    LX r = lx_rebuild(&p->b, x, args, x->buffer, x->mask, x->passthrough);
-    memo_set(&p->inlined, x, r);
-    return r;
-}
 
 /* A variable that has one value is no variable. */
 static bool take_out_fixed(Planner *p, Affine *x) {
@@ -67,7 +52,7 @@ static bool index_sums(Planner *p, LX const *index, Access *a) {
         if (index[i]->type.lanes != 1 || !dim_is_int(a->buffer->dims[i], &size)) return false;
         Affine before = a->linear;
         a->linear = (Affine){.lanes = 1};
-        if (!affine_of(p->dims, inline_lets(p, index[i]), &a->index[i]) ||
+        if (!affine_of(p->dims, inline_index(&p->inliner, index[i]), &a->index[i]) ||
             !take_out_fixed(p, &a->index[i]) ||
             !affine_add_scaled(p->dims, &a->linear, &before, coef_int(size)) ||
             !affine_add_scaled(p->dims, &a->linear, &a->index[i], coef_int(1)))
@@ -120,8 +105,7 @@ static void collect_stmt(Planner *p, const LStmt *s) {
     else if (s->kind != LS_PREFETCH && indexed && is_streamed(s->buffer))
         p->opaque[s->buffer->param] = true;
     if (is_streamed(s->source)) p->opaque[s->source->param] = true;
-    if (s->kind == LS_LET && s->var->is_index && s->value->type.lanes == 1)
-        p->lets[s->var->id] = inline_lets(p, s->value);
+    inliner_let(&p->inliner, s);
     vec_push(p->arena, &p->nest, s);
     collect_block(p, &s->body);
     collect_block(p, &s->otherwise);
@@ -232,7 +216,7 @@ static bool stores_in_order(Planner *p, const StreamPlan *plan, const LBlock *bl
         Affine at = *next;
         if (!lx_is_int(s->begin, &begin) || begin != 0) return false;
         if (extent_of(s) > 1 &&
-            !affine_add_term(p->dims, &at, lx_var(&p->b, s->var), coef_int(inner)))
+            !affine_add_term(p->dims, &at, lx_var(&p->inliner.b, s->var), coef_int(inner)))
             return false;
         if (!stores_in_order(p, plan, &s->body, &at)) return false;
         next->constant.n += inner * extent_of(s);
@@ -274,7 +258,7 @@ static bool plan_level(Planner *p, const StreamPlan *plan, Access *const *loads,
         Affine rest = loads[i]->index[level->axis];
         int64_t lo, hi;
         if (coefficient(&rest, level->loop->var) != level->scale) return false;
-        if (!affine_add_term(p->dims, &rest, lx_var(&p->b, level->loop->var),
+        if (!affine_add_term(p->dims, &rest, lx_var(&p->inliner.b, level->loop->var),
                              coef_int(-level->scale)))
             return false;
         affine_range(&rest, &lo, &hi);
@@ -341,10 +325,7 @@ static void plan_param(Planner *p, const LKernel *kernel, StreamPlan *plan) {
 
 StreamPlan *stream_plan(LProgram *program, const LKernel *kernel, Arena *arena) {
     Planner p = {.dims = program->module->dims, .arena = arena};
-    LKernel nowhere = {0};
-    p.b = (LBuilder){program, arena, &nowhere, &nowhere.body};
-    p.lets = arena_array(arena, LX, program->var_count + 1);
-    p.inlined = memo_create(arena);
+    p.inliner = inliner_create(program, arena);
     p.seen = memo_create(arena);
     p.opaque = arena_array(arena, bool, (size_t)kernel->nparams + 1);
     collect_block(&p, &kernel->body);

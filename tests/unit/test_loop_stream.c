@@ -246,3 +246,157 @@ Test(loop_stream, forks_copy_and_delays_hold) {
     }
     finish(&f);
 }
+
+/* ---- banks ----------------------------------------------------------------------------------- */
+
+/* w[8, 4] in banks: 4 by the lanes of i, 2 by the unrolled j; x in 4; acc stays. */
+#define LANES                                                                                      \
+    "kernel k(w: constant f32[8, 4] read, x: global f32[8] read, y: global f32[4] write) {\n"      \
+    "  declare t: private f32[8] serial i in 0..8 { t[i] = x[i] }\n"                               \
+    "  serial q in 0..2 { declare acc: private f32[2] acc[0] = 0.0 acc[1] = 0.0\n"                 \
+    "  serial i in 0..2 { unroll u in 0..4 { let k = 4 * i + u unroll v in 0..2 {\n"               \
+    "  acc[v] = acc[v] + w[k, 2 * q + v] * t[4 * i + u] } } }\n"                                   \
+    "  unroll v in 0..2 { y[2 * q + v] = acc[v] } } }\n"
+
+Test(loop_stream, lanes_get_banks) {
+    Fixture f = start();
+    LKernel *k = read_kernel(&f, LANES);
+    LExpandOptions expand = {.unroll = true};
+    LPartition how[3];
+    LKernel *s = lkernel_partition(f.program, lkernel_expand(f.program, k, &expand), how);
+    const char *text = text_of(&f, s);
+    cr_assert(lkernel_verify(s, f.module->dims, f.diag), "%s%s", text, diag_text(f.diag));
+    cr_assert(how[0].banks[0] == 4 && how[0].banks[1] == 2 && how[1].banks[0] == 1, "%s", text);
+    cr_assert(strstr(text, "w: constant f32[4, 2, 2, 2]"), "%s", text);
+    cr_assert(strstr(text, "w[3, 1, i, q]"), "%s", text);
+    /* Its other access goes through all of it. */
+    cr_assert(strstr(text, "t: private f32[8]") && strstr(text, "acc: private f32[2]"), "%s", text);
+    float w[32], moved[32], x[8], y[4], z[4];
+    for (int i = 0; i < 32; i++) w[i] = (float)(i * i % 17);
+    for (int i = 0; i < 32; i++)
+        moved[lpartition_place(&how[0], (const int64_t[]){8, 4}, i)] = w[i];
+    for (int i = 0; i < 8; i++) x[i] = (float)i - 3;
+    cr_assert_eq(run(&f, k, (LMemory[]){memory(w, 32), memory(x, 8), fresh(&f, y, 4)}),
+                 LFAULT_NONE);
+    cr_assert_eq(run(&f, s, (LMemory[]){memory(moved, 32), memory(x, 8), fresh(&f, z, 4)}),
+                 LFAULT_NONE, "%s", diag_text(f.diag));
+    cr_assert_eq(memcmp(y, z, sizeof y), 0);
+    finish(&f);
+}
+
+/* A folded axis: banks divide the fold. */
+Test(loop_stream, folds_are_split_too) {
+    Fixture f = start();
+    LKernel *k = read_kernel(
+        &f, "kernel k(x: global f32[24] read, y: global f32[24] write) { declare t: private f32[24]"
+            " fold(6) serial i in 0..6 { unroll u in 0..4 { t[4 * i + u] = x[4 * i + u] } unroll u "
+            "in 0..4 { y[4 * i + u] = t[4 * i + u] } } }");
+    LExpandOptions expand = {.unroll = true};
+    LKernel *s = lkernel_partition(f.program, lkernel_expand(f.program, k, &expand), 0);
+    const char *text = text_of(&f, s);
+    cr_assert(strstr(text, "t: private f32[2, 12] fold(0, 3)"), "%s", text);
+    float x[24], y[24];
+    for (int i = 0; i < 24; i++) x[i] = (float)i;
+    LMemory params[2] = {memory(x, 24), fresh(&f, y, 24)};
+    cr_assert_eq(run(&f, s, params), LFAULT_NONE, "%s%s", diag_text(f.diag), text);
+    cr_assert_eq(memcmp(x, y, sizeof x), 0);
+    finish(&f);
+}
+
+/* ---- depths ---------------------------------------------------------------------------------- */
+
+/* fork -> (a -> slow -> b), c -> join: slow holds `skew` elements back. */
+#define DIAMOND                                                                                    \
+    "kernel fork(x: fifo f32[] read, a: fifo f32[] write, c: fifo f32[] write) { serial i in "     \
+    "0..64 { let v = fifo_read(x) fifo_write a = v fifo_write c = v } }\n"                         \
+    "kernel slow(a: fifo f32[] read, b: fifo f32[] write) { declare t: private f32[64] serial i "  \
+    "in 0..%d { let v = fifo_read(a) t[i] = v } serial i in 0..64 { if i < %d { let v = "          \
+    "fifo_read(a) t[i + %d] = v } fifo_write b = t[i] } }\n"                                       \
+    "kernel join(b: fifo f32[] read, c: fifo f32[] read, y: fifo f32[] write) { serial i in "      \
+    "0..64 { let v = fifo_read(b) let u = fifo_read(c) fifo_write y = u + v } }\n"
+
+static bool find_depths(Fixture *f, const char *text, int64_t base, LDepths *depths) {
+    read_kernel(f, text);
+    return ltasks_depths(f->program->kernels.data, f->program->kernels.len, f->program, base, 3,
+                         f->arena, depths, f->diag);
+}
+
+Test(loop_stream, depths_let_a_skew_pass) {
+    for (int skew = 0; skew <= 64; skew += 16) {
+        Fixture f = start();
+        LDepths d;
+        const char *text = arena_printf(f.arena, DIAMOND, skew, 64 - skew, skew);
+        cr_assert(find_depths(&f, text, 2, &d), "%s", diag_text(f.diag));
+        cr_assert_eq(d.channels.len, 3);
+        cr_assert_str_eq(d.channels.data[1].name, "c");
+        cr_assert(d.channels.data[1].writer == 0 && d.channels.data[1].reader == 2);
+        /* a takes some of it in. */
+        int64_t most = d.channels.data[1].depth;
+        cr_assert(most >= (skew > 2 ? skew - 2 : 2) && most <= skew + skew / 8 + 2, "%lld at %d",
+                  (long long)most, skew);
+        cr_assert_eq(d.channels.data[2].depth, 2);
+        cr_assert_eq(d.starts[0], 1);
+        cr_assert_eq(d.starts[1], skew == 64 ? 64 : skew + 1);
+        cr_assert_eq(d.starts[2], 2);
+        finish(&f);
+    }
+}
+
+Test(loop_stream, depths_of_what_cannot_end) {
+    static const char *const faults[][2] = {
+        {"kernel p(c: fifo f32[] write) { serial i in 0..8 { fifo_write c = 1.0 } } kernel q(c: "
+         "fifo f32[] read) { serial i in 0..9 { let v = fifo_read(c) } }",
+         "task q waits for good to read from channel c"},
+        {"kernel p(c: fifo f32[] write) { serial i in 0..8 { fifo_write c = 1.0 } } kernel q(c: "
+         "fifo f32[] read) { serial i in 0..3 { let v = fifo_read(c) } }",
+         "task p waits for good to write to channel c"},
+        {"kernel p(c: fifo f32[] write) { serial i in 0..8 { fifo_write c = 1.0 } } kernel q(c: "
+         "fifo f32[] read) { serial i in 0..7 { let v = fifo_read(c) } }",
+         "3 elements of channel c are never read"},
+        {"kernel p(c: fifo f32[] write, d: fifo f32[] read) { let v = fifo_read(d) fifo_write c = "
+         "v } kernel q(c: fifo f32[] read, d: fifo f32[] write) { let v = fifo_read(c) fifo_write "
+         "d = v }",
+         "waits for good to read from"},
+        {"kernel p(c: fifo f32[] write) { fifo_write c = 1.0 } kernel q(c: fifo f32[] write) { "
+         "fifo_write c = 2.0 }",
+         "two tasks at the same end"},
+        {"kernel p(c: fifo f32[] read, d: fifo f32[] write) { let v = fifo_read(c) if v > 0.0 { "
+         "fifo_write d = v } }",
+         "depends on data"},
+    };
+    for (size_t i = 0; i < COUNT_OF(faults); i++) {
+        Fixture f = start();
+        LDepths d;
+        cr_assert(!find_depths(&f, faults[i][0], 4, &d), "%s", faults[i][0]);
+        cr_assert(strstr(diag_text(f.diag), faults[i][1]), "%s", diag_text(f.diag));
+        finish(&f);
+    }
+}
+
+/* Of two channels that are both too small the lesser grows. */
+Test(loop_stream, depths_grow_in_turn) {
+    Fixture f = start();
+    LDepths d;
+    cr_assert(find_depths(&f,
+                          "kernel p(c: fifo f32[] write, d: fifo f32[] read) { serial i in 0..8 { "
+                          "fifo_write c = 1.0 } serial i in 0..8 { let v = fifo_read(d) } } "
+                          "kernel q(d: fifo f32[] write, c: fifo f32[] read) { serial i in 0..8 { "
+                          "fifo_write d = 1.0 } serial i in 0..8 { let v = fifo_read(c) } }",
+                          2, &d),
+              "%s", diag_text(f.diag));
+    cr_assert_eq(d.channels.len, 2);
+    int64_t a = d.channels.data[0].depth, b = d.channels.data[1].depth;
+    cr_assert((a == 8 && b >= 7) || (b == 8 && a >= 7), "%lld %lld", (long long)a, (long long)b);
+    finish(&f);
+}
+
+/* All accesses to one bank: the array stays as it is. */
+Test(loop_stream, one_lane_gets_no_banks) {
+    Fixture f = start();
+    LKernel *k = read_kernel(&f, "kernel k(w: constant f32[16] read, y: global f32[4] write) { "
+                                 "serial i in 0..4 { y[i] = w[4 * i + 1] } }");
+    LPartition how[2];
+    lkernel_partition(f.program, k, how);
+    cr_assert_eq(how[0].banks[0], 1);
+    finish(&f);
+}
