@@ -114,7 +114,7 @@ static bool bench(Compilation *c, Executable *executable, const Tensor *inputs,
     if (!executable_bind(executable, inputs, symbols, (size_t)o->threads, c->diag) ||
         !measure(executable, o->runs, o->seconds > 0 ? o->seconds : 1, c->arena, &report.figures,
                  c->diag)) {
-        return fail(c, EXIT_INPUT);
+        return fail(c, executable_exit(executable));
     }
     report.threads = o->threads ? o->threads : executable->options.parallel_for ? c->desc.cores : 1;
     report.operations = (double)value_or_zero(network, &network->operations, symbols);

@@ -58,7 +58,7 @@ static const Device *find_device(const TargetOptions *options, Diag *diag) {
 
 /* What every GPU of the last ten years has; OpenCL promises 32 KiB of local memory. */
 static TargetDesc gpu(const char *text) {
-    enum { CORES = 32, GROUP = 256, WIDTH = 32, REGISTERS = 128, LOAD_BITS = 128 };
+    enum { CORES = 64, GROUP = 256, WIDTH = 32, REGISTERS = 128, LOAD_BITS = 128 };
     return (TargetDesc){.name = text,
                         .fma = true,
                         .fma_ports = 1,

@@ -17,10 +17,12 @@ fi
 
 case $2 in
 product)
-    signature='(a: f32[37, 50], b: f32[50, 36], c: f32[2, 17, 21], d: f32[2, 21, 19]) -> (y: f32[37, 36], z: f32[2, 17, 19])'
+    signature='(a: f32[37, 50], b: f32[50, 36], c: f32[2, 17, 21], d: f32[2, 21, 19], e: f32[130, 9], f: f32[9, 140]) '
+    signature+='-> (y: f32[37, 36], z: f32[2, 17, 19], t: f32[130, 140])'
     body='y = matmul(a, b)
-          z = relu(matmul(c, d))'
-    kernels='matmul_37x36_k50 matmul'
+          z = relu(matmul(c, d))
+          t = matmul(e, f)'
+    kernels='matmul_37x36_k50 matmul_2x17x19_k21 matmul_130x140_k9'
     ;;
 dense)
     signature='(a: f32[N, 30], q: f32[1, 70]) -> (y: f32[N, 20], z: f32[1, 12])'
@@ -81,6 +83,11 @@ options=("$folder/net.nn" "${bind[@]}" -weights=random -target=opencl -device=ge
 for kernel in $kernels; do
     grep -q "__kernel void $kernel" "$folder/net.cl" || { echo "FAILED: no kernel $kernel" >&2; exit 1; }
 done
+if [ "$2" = product ]; then grep -Eq 'each=(1x)?[248]' "$folder/net.cl" || { echo "FAILED: no sums side by side" >&2; exit 1; }; fi
+# A device that takes fewer work-items says so, and nothing crashes.
+status=0
+OCLGRIND_MAX_WGSIZE=16 "$nnc" run "${options[@]}" "${inputs[@]}" >"$folder/log" 2>&1 || status=$?
+[ $status = 3 ] && grep -q 'work-items in a group, more than' "$folder/log" || { echo "status $status"; cat "$folder/log"; exit 1; }
 "$nnc" run "${options[@]}" "${inputs[@]}" -check >"$folder/log" 2>&1 || { cat "$folder/log"; exit 1; }
 grep -q ' agrees with' "$folder/log"
 if grep -E 'DISAGREES|OCLGRIND|Invalid|Uninitialized|[Rr]ace|divergence' "$folder/log"; then

@@ -372,3 +372,31 @@ Test(loop_stream, depths_of_what_cannot_end) {
         finish(&f);
     }
 }
+
+/* Of two channels that are both too small the lesser grows. */
+Test(loop_stream, depths_grow_in_turn) {
+    Fixture f = start();
+    LDepths d;
+    cr_assert(find_depths(&f,
+                          "kernel p(c: fifo f32[] write, d: fifo f32[] read) { serial i in 0..8 { "
+                          "fifo_write c = 1.0 } serial i in 0..8 { let v = fifo_read(d) } } "
+                          "kernel q(d: fifo f32[] write, c: fifo f32[] read) { serial i in 0..8 { "
+                          "fifo_write d = 1.0 } serial i in 0..8 { let v = fifo_read(c) } }",
+                          2, &d),
+              "%s", diag_text(f.diag));
+    cr_assert_eq(d.channels.len, 2);
+    int64_t a = d.channels.data[0].depth, b = d.channels.data[1].depth;
+    cr_assert((a == 8 && b >= 7) || (b == 8 && a >= 7), "%lld %lld", (long long)a, (long long)b);
+    finish(&f);
+}
+
+/* All accesses to one bank: the array stays as it is. */
+Test(loop_stream, one_lane_gets_no_banks) {
+    Fixture f = start();
+    LKernel *k = read_kernel(&f, "kernel k(w: constant f32[16] read, y: global f32[4] write) { "
+                                 "serial i in 0..4 { y[i] = w[4 * i + 1] } }");
+    LPartition how[2];
+    lkernel_partition(f.program, k, how);
+    cr_assert_eq(how[0].banks[0], 1);
+    finish(&f);
+}
