@@ -22,7 +22,7 @@ typedef struct TargetOptions {
     bool fp_fast;
     bool external_weights; /* -weights-out=external */
     bool runs_here; /* loaded, not written: without a -device, for the one that this machine has */
-    uint64_t source_hash; /* goes into the artifact */
+    uint64_t source_hash;   /* goes into the artifact */
     const Samples *samples; /* emit: where the target wants them, else null */
 } TargetOptions;
 

@@ -247,7 +247,8 @@ LKernel *lkernel_partition(LProgram *program, const LKernel *kernel, LPartition 
     Arena *scratch = arena_create();
     Partition p = {.dims = program->module->dims, .arena = scratch};
     p.e = (Expand){.options = &options, .lanes = 1, .hooks = &hooks, .context = &p};
-    p.inliner = inliner_create(program, scratch);
+    /* What it makes becomes part of the new kernel: constants are passed on as they are. */
+    p.inliner = inliner_create(program, program->module->arena);
     p.banked = memo_create(scratch);
     p.seen = memo_create(scratch);
     for (int i = 0; i < kernel->nparams; i++) add_buffer(&p, kernel->params[i]);

@@ -166,6 +166,7 @@ Test(hls_verify, intervals) {
 Test(hls_verify, sizes_that_symbols_decide) {
     Fixture f = make(residual);
     LBuffer *buffer = task_of(&f, "fork_a")->kernel->params[0];
+    buffer->rank = 1;
     buffer->dims[0] = dim_symbol(f.program->module->dims, "N");
     refused(&f, "the size of 'a' is not constant");
 }
