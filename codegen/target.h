@@ -7,6 +7,13 @@
 #include "ir/target_desc.h"
 #include "nn/nn.h"
 
+/* Runs of the network by the reference interpreter, for what tests itself elsewhere. */
+typedef struct Samples {
+    size_t count;
+    Tensor *const *inputs;  /* [sample][position in the signature] */
+    Tensor *const *outputs; /* what is expected */
+} Samples;
+
 typedef struct TargetOptions {
     const char *cpu, *triple, *features; /* -mcpu, -mtriple, -mattr; null: this machine */
     const char *device;                  /* -device */
@@ -14,12 +21,16 @@ typedef struct TargetOptions {
     int opt_level;                       /* 0..3 */
     bool fp_fast;
     bool external_weights; /* -weights-out=external */
-    uint64_t source_hash;  /* goes into the artifact */
+    bool runs_here; /* loaded, not written: without a -device, for the one that this machine has */
+    uint64_t source_hash;   /* goes into the artifact */
+    const Samples *samples; /* emit: where the target wants them, else null */
 } TargetOptions;
 
 /* Files that one compilation writes, in memory. */
 typedef struct Artifacts {
     Arena *arena;
+    const char *folder;  /* exchanged as a whole; null: none */
+    size_t folder_files; /* that many of the files, from the first, lie in it */
     VEC(OutputFile) files;
 } Artifacts;
 
@@ -35,6 +46,8 @@ typedef struct Target {
     const char *name;
     const char *help;
     const char *const *emit_kinds; /* what -emit= may say, default first; ends with null */
+    bool wants_sizes;              /* every symbol must be bound */
+    bool wants_samples;            /* emit puts samples into what it writes */
     /* The machine to compile for. A fault of the options (unknown -mcpu) is a diagnostic. */
     bool (*describe)(const TargetOptions *options, TargetDesc *desc, Arena *arena, Diag *diag);
     /* Writes the files for one emit kind; path is the chosen output (-o) and decides the other
@@ -49,7 +62,7 @@ typedef struct Target {
     bool (*probe)(StrBuf *line);
 } Target;
 
-extern const Target target_cpu, target_opencl;
+extern const Target target_cpu, target_opencl, target_hls;
 
 extern const Target *const target_table[];
 extern const size_t target_count;

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-const Target *const target_table[] = {&target_cpu, &target_opencl};
+const Target *const target_table[] = {&target_cpu, &target_opencl, &target_hls};
 const size_t target_count = COUNT_OF(target_table);
 
 const Target *target_find(const char *name) {

@@ -114,7 +114,7 @@ static bool bench(Compilation *c, Executable *executable, const Tensor *inputs,
     if (!executable_bind(executable, inputs, symbols, (size_t)o->threads, c->diag) ||
         !measure(executable, o->runs, o->seconds > 0 ? o->seconds : 1, c->arena, &report.figures,
                  c->diag)) {
-        return fail(c, EXIT_INPUT);
+        return fail(c, executable_exit(executable));
     }
     report.threads = o->threads ? o->threads : executable->options.parallel_for ? c->desc.cores : 1;
     report.operations = (double)value_or_zero(network, &network->operations, symbols);
@@ -175,6 +175,7 @@ static bool bench_artifact(Compilation *c, Executable *executable) {
 
 int command_bench(const Options *options, Arena *arena) {
     Compilation *c = compilation_create(options, arena);
+    c->runs_here = true;
     Executable executable = {0};
     size_t length = strlen(options->file);
     bool artifact = length > 3 && strcmp(options->file + length - 3, ".so") == 0;

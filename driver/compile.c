@@ -9,6 +9,7 @@
 #include "driver/depfile.h"
 #include "driver/dump.h"
 #include "driver/outputs.h"
+#include "driver/samples.h"
 #include "driver/setup.h"
 
 /* What the driver itself can write, whatever the target. */
@@ -101,9 +102,8 @@ static bool emit_stage(Compilation *c, const Stage *stage) {
         vec_push(c->arena, &artifacts.files, file);
         if (strcmp(path, "-") != 0 && stage->write == write_graph)
             add_constants(c, path, &artifacts);
-        ok = (add_depfile(c, &artifacts) &&
-              outputs_write(c, artifacts.files.data, artifacts.files.len)) ||
-             fail(c, EXIT_INPUT);
+        ok =
+            (add_depfile(c, &artifacts) && outputs_write_all(c, &artifacts)) || fail(c, EXIT_INPUT);
     }
     str_free(&text);
     return ok;
@@ -133,6 +133,10 @@ static const char *default_path(Compilation *c, const char *kind) {
     } extensions[] = {{"obj", ".o"},   {"so", ".so"}, {"asm", ".s"},
                       {"llvm", ".ll"}, {"c", ".c"},   {"opencl", ".cl"}};
     const char *extension = "";
+    if (strcmp(kind, "hls") == 0) {
+        return arena_printf(c->arena, "%s_hls",
+                            path_with_extension(c->arena, path_base(c->options->file), ""));
+    }
     for (size_t i = 0; i < COUNT_OF(extensions); i++) {
         if (strcmp(extensions[i].kind, kind) == 0) extension = extensions[i].extension;
     }
@@ -154,12 +158,15 @@ static bool emit_target(Compilation *c, const char *kind) {
     Artifacts artifacts = {.arena = c->arena};
     const char *path = c->options->output_path ? c->options->output_path : default_path(c, kind);
     double start = dump_clock();
+    if (c->target->wants_samples && !samples_make(c)) return false;
+    dump_time(c, "samples", start);
+    start = dump_clock();
     if (!c->target->emit(c->program, &c->desc, &c->target_options, kind, path, &artifacts,
                          c->diag)) {
         return fail(c, EXIT_MACHINE);
     }
     dump_time(c, "emit", start);
-    if (!add_depfile(c, &artifacts) || !outputs_write(c, artifacts.files.data, artifacts.files.len))
+    if (!add_depfile(c, &artifacts) || !outputs_write_all(c, &artifacts))
         return fail(c, EXIT_INPUT);
     for (size_t i = 0; c->options->verbose && i < artifacts.files.len; i++) {
         fprintf(stderr, "wrote %s, %zu bytes\n", artifacts.files.data[i].path,

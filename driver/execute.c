@@ -124,10 +124,20 @@ static int64_t symbol_value(const Executable *e, uint32_t i, const int64_t *symb
     return symbols[index];
 }
 
+static void hear(void *data, const char *message) {
+    Executable *e = data;
+    e->said = arena_strdup(e->arena, message);
+}
+
+int executable_exit(const Executable *e) {
+    return e->status == NN_UNSUPPORTED || e->status == NN_DEVICE ? EXIT_MACHINE : EXIT_INPUT;
+}
+
 bool executable_bind(Executable *e, const Tensor *inputs, const int64_t *symbols, size_t threads,
                      Diag *diag) {
     drop_context(e);
-    nn_status status = nn_default_options(threads, &e->options);
+    e->said = NULL;
+    nn_status status = e->status = nn_default_options(threads, &e->options);
     if (status != NN_OK) {
         error(diag, "cannot start threads", status, "");
         return false;
@@ -137,10 +147,12 @@ bool executable_bind(Executable *e, const Tensor *inputs, const int64_t *symbols
         e->limits[i] = symbol_value(e, i, symbols);
     symbols = e->limits;
     e->options.limits = e->limits;
+    e->options.log = hear;
+    e->options.log_data = e;
     if (!make_outputs(e, symbols, diag)) return false;
-    status = e->network->create(&e->options, &e->context);
+    status = e->status = e->network->create(&e->options, &e->context);
     if (status != NN_OK) {
-        error(diag, "cannot set the network up", status, "");
+        error(diag, "cannot set the network up", status, e->said);
         return false;
     }
     make_io(e, inputs, symbols);
@@ -148,7 +160,7 @@ bool executable_bind(Executable *e, const Tensor *inputs, const int64_t *symbols
 }
 
 bool executable_run(Executable *e, Diag *diag) {
-    nn_status status = e->network->run(e->context, e->io);
+    nn_status status = e->status = e->network->run(e->context, e->io);
     if (status == NN_OK) return true;
     error(diag, "the run failed", status, e->network->message(e->context));
     return false;

@@ -16,6 +16,8 @@ typedef struct Executable {
     int64_t *limits;
     Tensor *inputs, *outputs; /* as last bound */
     void *io;
+    nn_status status; /* of the last bind or run */
+    const char *said; /* what the network last logged; null: nothing */
     Arena *arena;
 } Executable;
 
@@ -31,6 +33,9 @@ bool executable_bind(Executable *executable, const Tensor *inputs, const int64_t
                      size_t threads, Diag *diag);
 /* Runs once; the outputs are in executable->outputs. */
 bool executable_run(Executable *executable, Diag *diag);
+
+/* Exit status after a bind or run that failed: of the machine or of the input. */
+int executable_exit(const Executable *executable);
 
 /* Symbol values of an artifact from its inputs' shapes; -1 unknown. False with a diagnostic where
  * they do not fit. */

@@ -53,7 +53,8 @@ const size_t command_count = COUNT_OF(command_table);
 
 #define AT(member) offsetof(Options, member), 0
 const OptionSpec option_table[] = {
-    {"target", TEXT, NETWORK, AT(target), "NAME", "cpu (default); run also takes reference"},
+    {"target", TEXT, NETWORK, AT(target), "NAME",
+     "cpu (default), opencl, hls; run also takes reference"},
     {"o", TEXT, C | P, AT(output_path), "PATH", "output file; - is standard output"},
     {"emit", TEXT, C, AT(emit), "KIND", "ast, graph, loops, llvm, asm, obj (default), so"},
     {"weights", TEXT, NETWORK | P, AT(weights), "FILE",

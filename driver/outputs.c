@@ -21,12 +21,24 @@ static bool is_input(const Compilation *c, const char *path) {
     return false;
 }
 
-bool outputs_write(const Compilation *c, const OutputFile *files, size_t count) {
+static bool spare_inputs(const Compilation *c, const OutputFile *files, size_t count) {
     for (size_t i = 0; i < count; i++) {
         if (!is_input(c, files[i].path)) continue;
         diag_error(c->diag, (Span){0}, "cannot write '%s': it is an input of this command",
                    files[i].path);
         return false;
     }
-    return files_write(files, count, c->diag);
+    return true;
+}
+
+bool outputs_write(const Compilation *c, const OutputFile *files, size_t count) {
+    return spare_inputs(c, files, count) && files_write(files, count, c->diag);
+}
+
+bool outputs_write_all(const Compilation *c, const Artifacts *artifacts) {
+    const OutputFile *files = artifacts->files.data;
+    size_t count = artifacts->files.len, inside = artifacts->folder ? artifacts->folder_files : 0;
+    if (!spare_inputs(c, files, count)) return false;
+    if (inside > 0 && !folder_write(artifacts->folder, files, inside, c->diag)) return false;
+    return inside == count || files_write(files + inside, count - inside, c->diag);
 }

@@ -6,5 +6,7 @@
 
 /* files_write, but an output that would replace a file that was read is an error. */
 bool outputs_write(const Compilation *c, const OutputFile *files, size_t count);
+/* The same for all that a target made: its folder first, then what stands alone. */
+bool outputs_write_all(const Compilation *c, const Artifacts *artifacts);
 
 #endif

@@ -15,6 +15,23 @@ bool compilation_run(Compilation *c) {
            && compilation_lower(c);   /* graph IR               -> loop IR, arena offsets */
 }
 
+/* Targets that build for fixed sizes get them from -bind. */
+static bool check_sizes(Compilation *c) {
+    const DimContext *dims = c->module->dims;
+    StrBuf binds = {0};
+    bool ok = !c->target->wants_sizes || dim_symbol_count(dims) == 0;
+    for (int i = 0; i < dim_symbol_count(dims); i++) {
+        str_printf(&binds, " -bind %s=1", dim_symbol_name(dims, i));
+    }
+    if (!ok) {
+        diag_error(c->diag, (Span){0},
+                   "target %s needs every size to be known: give values, as in%s", c->target->name,
+                   str_text(&binds));
+    }
+    str_free(&binds);
+    return ok;
+}
+
 bool compilation_load(Compilation *c) {
     if (!setup_target(c)) return false;
     double start = dump_clock();
@@ -22,7 +39,7 @@ bool compilation_load(Compilation *c) {
     if (!setup_frontend(c, &options)) return false;
     c->module =
         frontend_load(c->options->file, &options, c->arena, c->diag, &c->sources, &c->nsources);
-    if (!c->module || !setup_weights(c)) return fail(c, EXIT_INPUT);
+    if (!c->module || !check_sizes(c) || !setup_weights(c)) return fail(c, EXIT_INPUT);
     c->source = c->module->graph;
     c->graph = graph_clone(c->source, NULL);
     dump_time(c, "load", start);

@@ -12,6 +12,7 @@ typedef struct Compilation {
     const Options *options;
     Arena *arena;
     Diag *diag;
+    bool runs_here; /* set before the stages: what is compiled is run, not written */
     const Target *target;
     TargetOptions target_options;
     TargetDesc desc;

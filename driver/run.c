@@ -106,7 +106,7 @@ static bool run_compiled(Compilation *c) {
     ok = ok &&
          ((executable_bind(&executable, inputs, symbols, (size_t)c->options->threads, c->diag) &&
            executable_run(&executable, c->diag)) ||
-          fail(c, EXIT_INPUT));
+          fail(c, executable_exit(&executable)));
     ok = ok && deliver(c, graph->output_names, graph->noutputs, executable.outputs);
     if (ok && c->options->check) ok = check(c, inputs, symbols, executable.outputs);
     executable_close(&executable);
@@ -145,7 +145,7 @@ static bool run_artifact(Compilation *c) {
               executable_bind(&executable, inputs, symbols, (size_t)c->options->threads, c->diag) &&
               executable_run(&executable, c->diag);
     ok = ok ? deliver(c, names, (int)network->output_count, executable.outputs)
-            : fail(c, EXIT_INPUT);
+            : fail(c, executable_exit(&executable));
     executable_close(&executable);
     return ok;
 }
@@ -157,6 +157,7 @@ static bool has_suffix(const char *text, const char *suffix) {
 
 int command_run(const Options *options, Arena *arena) {
     Compilation *c = compilation_create(options, arena);
+    c->runs_here = true;
     if (has_suffix(options->file, ".so")) {
         run_artifact(c);
     } else if (options->target && strcmp(options->target, "reference") == 0) {

@@ -51,6 +51,7 @@ bool setup_target(Compilation *c) {
         .opt_level = o->level,
         .fp_fast = o->fp && strcmp(o->fp, "fast") == 0,
         .external_weights = o->weights_out != NULL,
+        .runs_here = c->runs_here,
     };
     if (!c->target->describe(&c->target_options, &c->desc, c->arena, c->diag))
         return fail(c, EXIT_USAGE);

@@ -18,7 +18,8 @@ typedef struct TargetDesc {
     bool amx_int8, amx_bf16, vnni, bf16_dot;
     int64_t parallel_threshold; /* operations below which a loop is not worth spreading */
     /* Of devices that run groups of work-items, which share local memory and meet at barriers;
-     * group_items 0: iterations of parallel loops are threads. `cores` then run a group each. */
+     * group_items 0: iterations of parallel loops are threads. `cores` then run one of the largest
+     * each. */
     int group_items;     /* work-items that a group has at most */
     int group_width;     /* of them run in step; a power of two, as group_items is */
     int item_registers;  /* 32-bit words that a work-item can keep at no cost */

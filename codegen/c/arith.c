@@ -1,6 +1,8 @@
 /* Arithmetic. Signed integers wrap, which C says of unsigned ones only: they are added as such. */
 #include "codegen/c/printer.h"
 
+#include <string.h>
+
 bool c_is_float16(DType dtype) {
     return dtype == DT_f16 || dtype == DT_bf16;
 }
@@ -26,10 +28,6 @@ Text c_canonical_mask(Printer *p, int bits, int lanes, Text x) {
 
 /* ---- wrapping -------------------------------------------------------------------------------- */
 
-static const char *unsigned_type(Printer *p, LType type) {
-    return arena_printf(p->arena, "u%s", c_value_type(p, type));
-}
-
 /* Scalars narrower than int are computed in int and cut; everything else goes by way of unsigned.
  */
 static bool needs_unsigned(LType type) {
@@ -37,11 +35,15 @@ static bool needs_unsigned(LType type) {
 }
 
 static Text as_unsigned(Printer *p, LType type, Text x) {
-    return c_text_printf(p, BIND_ATOM, "as_%s(%s)", unsigned_type(p, type), x.s);
+    return c_call(p, CALL_UNSIGNED, type, type, x.s);
 }
 
 Text c_wrap4(Printer *p, LType type, Text x) {
     if (type.dtype != DT_i4 && type.dtype != DT_u4) return x;
+    if (p->dialect->wrap4) {
+        const char *wrap = arena_printf(p->arena, p->dialect->wrap4, dtype_name(type.dtype));
+        return c_text_printf(p, BIND_ATOM, "%s(%s)", wrap, x.s);
+    }
     Text name = c_name_value(p, type, x);
     const char *c = c_value_type(p, type);
     if (type.dtype == DT_u4) return c_text_printf(p, BIND_AND, "%s & (%s)(15)", name.s, c);
@@ -58,12 +60,11 @@ static Text narrow(Printer *p, LType type, Text x) {
 static Text wrapping(Printer *p, const char *op, Binding bind, LType type, Text x, Text y) {
     if (!needs_unsigned(type)) return narrow(p, type, c_text_binary(p, bind, op, x, y));
     Text result = c_text_binary(p, bind, op, as_unsigned(p, type, x), as_unsigned(p, type, y));
-    return c_wrap4(p, type,
-                   c_text_printf(p, BIND_ATOM, "as_%s(%s)", c_value_type(p, type), result.s));
+    return c_wrap4(p, type, c_call(p, CALL_SIGNED, type, type, result.s));
 }
 
 /* Indices and what is computed from them never wrap. */
-static bool is_index(LX x) {
+bool c_is_index(LX x) {
     switch (x->kind) {
     case LX_INT:
     case LX_DIM: return true;
@@ -74,11 +75,40 @@ static bool is_index(LX x) {
     case LX_RAMP:
     case LX_EXTRACT:
         for (int i = 0; i < x->nargs; i++) {
-            if (!is_index(x->args[i])) return false;
+            if (!c_is_index(x->args[i])) return false;
         }
         return x->type.dtype == DT_i64;
     default: return false;
     }
+}
+
+static bool in_int(int64_t lo, int64_t hi) {
+    return lo >= INT32_MIN && hi <= INT32_MAX;
+}
+
+bool c_var_is_narrow(const Printer *p, const LVar *var) {
+    bool narrow = strcmp(p->dialect->index, p->dialect->value[DT_i64]) != 0;
+    return narrow && var->is_index && in_int(var->lo, var->hi);
+}
+
+/* What index_quotient and plain_index write is of the index type where the operands are. */
+bool c_fits_index(const Printer *p, LX x) {
+    int64_t lo, hi, divisor, value;
+    if (x->type.dtype != DT_i64 || x->type.lanes > 1) return false;
+    lx_range(x, &lo, &hi);
+    if (!in_int(lo, hi)) return false;
+    if (x->kind == LX_INT) return true;
+    if (x->kind == LX_DIM) return dim_is_int(x->dim, &value);
+    if (x->kind == LX_VAR) return c_var_is_narrow(p, x->var);
+    if (x->kind != LX_BINARY) return false;
+    if (!c_fits_index(p, x->args[0]) || !c_fits_index(p, x->args[1])) return false;
+    if (x->binary == LB_ADD || x->binary == LB_SUB || x->binary == LB_MUL) return true;
+    if (x->binary != LB_FLOORDIV && x->binary != LB_MOD) return false;
+    lx_range(x->args[0], &lo, &hi);
+    bool power = lx_is_int(x->args[1], &divisor) && divisor > 0 && (divisor & (divisor - 1)) == 0;
+    int64_t least, most;
+    lx_range(x->args[1], &least, &most);
+    return power || (lo >= 0 && least >= 1);
 }
 
 /* ---- unary ----------------------------------------------------------------------------------- */
@@ -111,9 +141,8 @@ static Text integer_unary(Printer *p, LUnary op, LType type, Text x) {
     case LU_NEG: return wrapping(p, "-", BIND_SUM, type, c_literal_int(p, type, 0), x);
     case LU_ABS:
         if (!is_signed(type.dtype)) return x;
-        x = call(p, "abs", x);
-        return c_wrap4(p, type,
-                       c_text_printf(p, BIND_ATOM, "as_%s(%s)", c_value_type(p, type), x.s));
+        x = c_call(p, CALL_ABS, type, type, x.s);
+        return c_wrap4(p, type, c_call(p, CALL_SIGNED, type, type, x.s));
     case LU_NOT:
         return narrow(p, type, c_text_printf(p, BIND_UNARY, "~%s", c_text_in(p, x, BIND_ATOM)));
     case LU_IS_NAN: return c_literal_int(p, ltype(DT_bool, type.lanes), 0);
@@ -139,13 +168,17 @@ Text c_unary(Printer *p, LUnary op, LType type, Text x) {
 
 /* ---- integers -------------------------------------------------------------------------------- */
 
+static Text pair_call(Printer *p, CCall which, LType type, Text x, Text y) {
+    return c_call(p, which, type, type, arena_printf(p->arena, "%s, %s", x.s, y.s));
+}
+
 static Text saturate(Printer *p, LBinary op, LType type, Text x, Text y) {
-    const char *name = op == LB_ADD_SAT ? "add_sat" : "sub_sat";
-    Text sum = c_text_printf(p, BIND_ATOM, "%s(%s, %s)", name, x.s, y.s);
+    Text sum = pair_call(p, op == LB_ADD_SAT ? CALL_ADD_SAT : CALL_SUB_SAT, type, x, y);
     if (type.dtype != DT_i4 && type.dtype != DT_u4) return sum;
-    return c_text_printf(p, BIND_ATOM, "clamp(%s, %s, %s)", sum.s,
-                         c_literal_int(p, type, dtype_min(type.dtype)).s,
-                         c_literal_int(p, type, dtype_max(type.dtype)).s);
+    const char *args =
+        arena_printf(p->arena, "%s, %s, %s", sum.s, c_literal_int(p, type, dtype_min(type.dtype)).s,
+                     c_literal_int(p, type, dtype_max(type.dtype)).s);
+    return c_call(p, CALL_CLAMP, type, type, args);
 }
 
 static Text divide_down(Printer *p, LBinary op, LType type, Text x, Text y) {
@@ -177,8 +210,8 @@ static Text integer_binary(Printer *p, LBinary op, LType type, Text x, Text y) {
     case LB_DIV: return narrow(p, type, c_text_binary(p, BIND_PRODUCT, "/", x, y));
     case LB_FLOORDIV:
     case LB_MOD: return divide_down(p, op, type, x, y);
-    case LB_MIN: return c_text_printf(p, BIND_ATOM, "min(%s, %s)", x.s, y.s);
-    case LB_MAX: return c_text_printf(p, BIND_ATOM, "max(%s, %s)", x.s, y.s);
+    case LB_MIN: return pair_call(p, CALL_MIN, type, x, y);
+    case LB_MAX: return pair_call(p, CALL_MAX, type, x, y);
     case LB_AND: return narrow(p, type, c_text_binary(p, BIND_AND, "&", x, y));
     case LB_OR: return narrow(p, type, c_text_binary(p, BIND_OR, "|", x, y));
     case LB_XOR: return narrow(p, type, c_text_binary(p, BIND_XOR, "^", x, y));
@@ -265,14 +298,14 @@ static Text index_quotient(Printer *p, LX x) {
     if (lx_is_int(right, &divisor) && divisor > 0 && (divisor & (divisor - 1)) == 0) {
         if (is_mod) {
             return c_text_binary(p, BIND_AND, "&", a,
-                                 c_text_printf(p, BIND_ATOM, "%lldL", (long long)(divisor - 1)));
+                                 c_text_printf(p, BIND_ATOM, "%lld%s", (long long)(divisor - 1),
+                                               p->dialect->index_suffix));
         }
         return c_text_binary(p, BIND_SHIFT, ">>", a,
                              c_text_printf(p, BIND_ATOM, "%d", __builtin_ctzll((uint64_t)divisor)));
     }
     b = c_expr(p, x->args[1]);
-    if (least < 1)
-        b = c_text_printf(p, BIND_ATOM, "max(%s, %s)", b.s, c_literal_int(p, x->type, 1).s);
+    if (least < 1) b = pair_call(p, CALL_MAX, x->type, b, c_literal_int(p, x->type, 1));
     return divide_down(p, x->binary, x->type, c_expr(p, x->args[0]), b);
 }
 
@@ -285,14 +318,20 @@ static Text plain_index(Printer *p, LX x) {
         return c_text_printf(p, BIND_SUM, "%s - %lld", c_text_in(p, c_operand(p, a), BIND_SUM),
                              (long long)-constant);
     }
-    return c_text_binary(p, bind, names[x->binary], c_operand(p, a), c_operand(p, b));
+    Text first = c_operand(p, a);
+    bool narrow = strcmp(p->dialect->index, p->dialect->value[DT_i64]) != 0;
+    if (narrow && !c_fits_index(p, x)) {
+        first = c_text_printf(p, BIND_UNARY, "(%s)%s", c_value_type(p, x->type),
+                              c_text_in(p, first, BIND_ATOM));
+    }
+    return c_text_binary(p, bind, names[x->binary], first, c_operand(p, b));
 }
 
 Text c_binary(Printer *p, LX x) {
     LX a = x->args[0], b = x->args[1];
     LBinary op = x->binary;
     bool sum = op == LB_ADD || op == LB_SUB || op == LB_MUL;
-    if (a->type.dtype == DT_i64 && is_index(a) && is_index(b)) {
+    if (a->type.dtype == DT_i64 && c_is_index(a) && c_is_index(b)) {
         if (sum) return plain_index(p, x);
         if (op == LB_FLOORDIV || op == LB_MOD) return index_quotient(p, x);
     }

@@ -1,12 +1,10 @@
 /* Conversions between element types. */
 #include "codegen/c/printer.h"
 
-static Text convert(Printer *p, LType to, const char *mode, Text x) {
-    return c_text_printf(p, BIND_ATOM, "convert_%s%s(%s)", c_value_type(p, to), mode, x.s);
-}
-
 static Text plain(Printer *p, LType to, Text x) {
-    if (to.lanes > 1) return convert(p, to, "", x);
+    if (to.lanes > 1) {
+        return c_text_printf(p, BIND_ATOM, "convert_%s(%s)", c_value_type(p, to), x.s);
+    }
     return c_text_printf(p, BIND_UNARY, "(%s)%s", c_value_type(p, to), c_text_in(p, x, BIND_ATOM));
 }
 
@@ -65,25 +63,37 @@ static Text int_to_float(Printer *p, LType from, LType to, Text x) {
 
 static Text clamp4(Printer *p, LType type, DType to, Text x) {
     if (to != DT_i4 && to != DT_u4) return x;
-    return c_text_printf(p, BIND_ATOM, "clamp(%s, %s, %s)", x.s,
-                         c_literal_int(p, type, dtype_min(to)).s,
-                         c_literal_int(p, type, dtype_max(to)).s);
+    const char *args =
+        arena_printf(p->arena, "%s, %s, %s", x.s, c_literal_int(p, type, dtype_min(to)).s,
+                     c_literal_int(p, type, dtype_max(to)).s);
+    return c_call(p, CALL_CLAMP, type, type, args);
 }
 
-static Text int_to_int(Printer *p, LCast mode, LType to, Text x) {
+/* Whether the type that holds `to` has every value of the one that holds `from`. */
+static bool holds_all(DType to, DType from) {
+    DType outer = to == DT_i4 ? DT_i8 : to == DT_u4 ? DT_u8 : to;
+    return dtype_min(outer) <= dtype_min(from) && dtype_max(outer) >= dtype_max(from);
+}
+
+static Text int_to_int(Printer *p, LCast mode, LType from, LType to, Text x) {
     if (mode == CAST_VALUE) return c_wrap4(p, to, plain(p, to, x));
-    return clamp4(p, to, to.dtype, convert(p, to, "_sat", x));
+    if (p->dialect->vector_lanes == 1 && holds_all(to.dtype, from.dtype)) {
+        return clamp4(p, to, to.dtype, plain(p, to, x));
+    }
+    return clamp4(p, to, to.dtype, c_call(p, CALL_SATURATE, from, to, x.s));
 }
 
 /* NaN becomes 0 before the conversion, which OpenCL only recommends. */
 static Text float_to_int(Printer *p, LCast mode, LType from, LType to, Text x) {
     LType held = c_is_float16(from.dtype) ? ltype(DT_f32, from.lanes) : from;
-    x = c_name_value(p, held, x);
-    Text number = c_canonical_mask(p, dtype_bits(held.dtype), held.lanes,
-                                   c_text_binary(p, BIND_EQUAL, "==", x, x));
-    x = c_choose(p, held, number, x, c_literal_float(p, held, 0));
-    const char *rounding = mode == CAST_SATURATE_ROUND ? "_sat_rte" : "_sat_rtz";
-    return clamp4(p, to, to.dtype, convert(p, to, rounding, x));
+    if (p->dialect->vector_lanes > 1) {
+        x = c_name_value(p, held, x);
+        Text number = c_canonical_mask(p, dtype_bits(held.dtype), held.lanes,
+                                       c_text_binary(p, BIND_EQUAL, "==", x, x));
+        x = c_choose(p, held, number, x, c_literal_float(p, held, 0));
+    }
+    CCall rounding = mode == CAST_SATURATE_ROUND ? CALL_ROUND : CALL_TRUNCATE;
+    return clamp4(p, to, to.dtype, c_call(p, rounding, from, to, x.s));
 }
 
 Text c_cast(Printer *p, LCast mode, LType from, LType to, Text x) {
@@ -93,5 +103,5 @@ Text c_cast(Printer *p, LCast mode, LType from, LType to, Text x) {
     if (from.dtype == DT_bool) return from_bool(p, to, x);
     if (from_float && to_float) return float_to_float(p, from, to, x);
     if (from_float) return float_to_int(p, mode, from, to, x);
-    return to_float ? int_to_float(p, from, to, x) : int_to_int(p, mode, to, x);
+    return to_float ? int_to_float(p, from, to, x) : int_to_int(p, mode, from, to, x);
 }

@@ -28,20 +28,25 @@ static Text typed(Printer *p, Dim dim) {
 }
 
 static Text quotient(Printer *p, const DimFactor *factor) {
+    const LType i64 = ltype(DT_i64, 1);
     bool is_div = factor->atom == ATOM_FLOORDIV;
     Text a = c_dim_value(p, factor->a), b = c_dim_value(p, factor->b);
-    if (!positive(factor->b)) b = c_text_printf(p, BIND_ATOM, "max(%s, 1L)", b.s);
+    if (!positive(factor->b))
+        b = c_call(p, CALL_MAX, i64, i64,
+                   arena_printf(p->arena, "%s, 1%s", b.s, p->dialect->i64_suffix));
     if (never_negative(factor->a)) return c_text_binary(p, BIND_PRODUCT, is_div ? "/" : "%", a, b);
     HelperKind kind = is_div ? HELPER_FLOOR_DIV : HELPER_FLOOR_MOD;
-    const char *name = helper(p->helpers, kind, ltype(DT_i64, 1), SPACE_PRIVATE);
+    const char *name = helper(p->helpers, kind, i64, SPACE_PRIVATE);
     return c_text_printf(p, BIND_ATOM, "%s(%s, %s)", name, a.s, b.s);
 }
 
 static Text factor_value(Printer *p, const DimFactor *factor) {
     if (factor->atom == ATOM_SYMBOL) return symbol_value(p, factor->symbol);
     if (factor->atom == ATOM_FLOORDIV || factor->atom == ATOM_MOD) return quotient(p, factor);
-    return c_text_printf(p, BIND_ATOM, "%s(%s, %s)", factor->atom == ATOM_MIN ? "min" : "max",
-                         typed(p, factor->a).s, typed(p, factor->b).s);
+    const LType i64 = ltype(DT_i64, 1);
+    const char *args =
+        arena_printf(p->arena, "%s, %s", typed(p, factor->a).s, typed(p, factor->b).s);
+    return c_call(p, factor->atom == ATOM_MIN ? CALL_MIN : CALL_MAX, i64, i64, args);
 }
 
 static Text term_value(Printer *p, const DimTerm *term, int64_t coefficient) {
@@ -49,7 +54,7 @@ static Text term_value(Printer *p, const DimTerm *term, int64_t coefficient) {
     if (coefficient != 1 || term->nfactors == 0) {
         product = c_literal_int(p, ltype(DT_i64, 1), coefficient);
         product.s = arena_printf(p->arena, "%lld%s", (long long)coefficient,
-                                 coefficient == (int32_t)coefficient ? "" : "L");
+                                 coefficient == (int32_t)coefficient ? "" : p->dialect->i64_suffix);
     }
     for (int i = 0; i < term->nfactors; i++) {
         Text value = factor_value(p, &term->factors[i]);

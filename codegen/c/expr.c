@@ -49,8 +49,10 @@ Text c_splat(Printer *p, LType type, Text scalar) {
 static Text scalar_int(Printer *p, DType dtype, int64_t value) {
     Binding bind = value < 0 ? BIND_UNARY : BIND_ATOM;
     if (dtype == DT_i64) {
-        if (value == INT64_MIN) return c_text_atom("(-9223372036854775807L - 1)");
-        return c_text_printf(p, bind, "%lldL", (long long)value);
+        const char *suffix = p->dialect->i64_suffix;
+        if (value == INT64_MIN)
+            return c_text_printf(p, BIND_ATOM, "(-9223372036854775807%s - 1)", suffix);
+        return c_text_printf(p, bind, "%lld%s", (long long)value, suffix);
     }
     if (dtype == DT_i32) {
         if (value == INT32_MIN) return c_text_atom("(-2147483647 - 1)");
@@ -78,6 +80,11 @@ static const char *digits(Printer *p, double value, const char *suffix) {
         const char *point = strpbrk(text, ".e") ? "" : ".0";
         return arena_printf(p->arena, "%s%s%s", text, point, suffix);
     }
+    if (p->dialect->decimal_floats) {
+        snprintf(text, sizeof text, *suffix ? "%.9g" : "%.17g", value);
+        const char *point = strpbrk(text, ".e") ? "" : ".0";
+        return arena_printf(p->arena, "%s%s%s", text, point, suffix);
+    }
     return arena_printf(p->arena, "%a%s", value, suffix);
 }
 
@@ -86,8 +93,9 @@ Text c_literal_float(Printer *p, LType type, double value) {
     Text scalar;
     c_value_type(p, ltype(type.dtype, 1));
     if (isnan(value) || isinf(value)) {
-        const char *name = isnan(value) ? "NAN" : value < 0 ? "-INFINITY" : "INFINITY";
-        scalar = c_text_printf(p, BIND_UNARY, "%s%s", wide ? "(double)" : "", name);
+        const char *sign = value < 0 ? "-" : "",
+                   *name = isnan(value) ? p->dialect->nan : p->dialect->infinity;
+        scalar = c_text_printf(p, BIND_UNARY, "%s%s%s", wide ? "(double)" : "", sign, name);
     } else {
         scalar = c_text_printf(p, signbit(value) ? BIND_UNARY : BIND_ATOM, "%s",
                                digits(p, value, wide ? "" : p->dialect->f32_suffix));
@@ -255,8 +263,7 @@ static Text bitcast(Printer *p, LX x) {
     if (c_is_float16(x->type.dtype) || c_is_float16(x->args[0]->type.dtype)) {
         die("kernel %s: the bits of a 16-bit float", p->kernel->name);
     }
-    return c_text_printf(p, BIND_ATOM, "as_%s(%s)", c_value_type(p, x->type),
-                         c_expr(p, x->args[0]).s);
+    return c_call(p, CALL_BITCAST, x->args[0]->type, x->type, c_expr(p, x->args[0]).s);
 }
 
 static Text fresh(Printer *p, LX x) {
@@ -280,8 +287,8 @@ static Text fresh(Printer *p, LX x) {
     case LX_DOT:
     case LX_TILE_ZERO:
     case LX_TILE_LOAD:
-    case LX_TILE_DOT:
-    case LX_FIFO_READ: break;
+    case LX_TILE_DOT: break;
+    case LX_FIFO_READ: return c_fifo_read(p, x);
     }
     die("kernel %s: an expression that %s does not have (%d)", p->kernel->name, p->dialect->name,
         (int)x->kind);
@@ -293,6 +300,11 @@ Text c_expr(Printer *p, LX x) {
     if (known) return c_text_atom(known);
     Text value = fresh(p, x);
     if ((uintptr_t)memo_get(&p->uses, x) < 2) return value;
+    if (c_fits_index(p, x) && !is_name(value.s)) {
+        const char *name = c_unique_name(p, "t");
+        c_line(p, "const %s %s = %s;", p->dialect->index, name, value.s);
+        value = c_text_atom(name);
+    }
     value = c_name_value(p, x->type, value);
     memo_set(&p->temps, x, value.s);
     return value;

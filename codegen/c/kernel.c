@@ -245,7 +245,7 @@ static const char *function_name(File *f, const LKernel *kernel, size_t number) 
 }
 
 /* Text inside a comment must not end it. */
-static const char *comment_text(Arena *arena, const char *text) {
+const char *c_comment_text(Arena *arena, const char *text) {
     char *copy = arena_strdup(arena, text ? text : "");
     for (char *c = copy; *c; c++) {
         bool bracket = (c[0] == '*' && c[1] == '/') || (c[0] == '/' && c[1] == '*');
@@ -255,10 +255,10 @@ static const char *comment_text(Arena *arena, const char *text) {
 }
 
 static void print_comment(File *f, const LKernel *kernel, size_t number, size_t count) {
-    str_printf(&f->body, "/* %s", comment_text(f->arena, kernel->path));
+    str_printf(&f->body, "/* %s", c_comment_text(f->arena, kernel->path));
     if (count > 1) str_printf(&f->body, ", part %zu of %zu", number + 1, count);
     if (kernel->plan && *kernel->plan) {
-        str_printf(&f->body, ". Plan: %s", comment_text(f->arena, kernel->plan));
+        str_printf(&f->body, ". Plan: %s", c_comment_text(f->arena, kernel->plan));
     }
     str_append(&f->body, ". */\n");
 }
@@ -335,7 +335,7 @@ void c_print_program(const LProgram *program, const CPrintOptions *options, Aren
         print_kernel(&f, &copy, program->kernels.data[i]);
     }
     StrBuf text = {0};
-    str_printf(&text, "/* %s */\n%s", comment_text(arena, options->title), d->file_head);
+    str_printf(&text, "/* %s */\n%s", c_comment_text(arena, options->title), d->file_head);
     if (f.helpers.uses_f64 && d->f64_head) str_append(&text, d->f64_head);
     const char *contract = options->fp_fast ? d->contract : d->no_contract;
     str_printf(&text, "%s\n", contract ? contract : "");

@@ -38,9 +38,19 @@ static Dim stride_of(Printer *p, const LBuffer *buffer, int axis) {
     return stride;
 }
 
-static Text folded(Printer *p, const LBuffer *buffer, int axis, Text index) {
+static Text folded(Printer *p, const LBuffer *buffer, int axis, LX x, Text index) {
     int64_t fold = buffer->fold[axis];
+    int64_t lo, hi;
     if (fold <= 0) return index;
+    if (p->function && (fold & (fold - 1)) == 0) {
+        return c_text_printf(p, BIND_AND, "%s & %lld", c_text_in(p, index, BIND_UNARY),
+                             (long long)(fold - 1));
+    }
+    lx_range(x, &lo, &hi);
+    if (p->function && lo < 0) {
+        const char *mod = helper(p->helpers, HELPER_FLOOR_MOD, ltype(DT_i64, 1), SPACE_PRIVATE);
+        return c_text_printf(p, BIND_ATOM, "%s(%s, %lld)", mod, index.s, (long long)fold);
+    }
     return c_text_printf(p, BIND_PRODUCT, "%s %% %lld", c_text_in(p, index, BIND_PRODUCT),
                          (long long)fold);
 }
@@ -78,12 +88,12 @@ static void add_axis(Printer *p, const LBuffer *buffer, int axis, LX index, Posi
         if (buffer->fold[axis] > 0) constant = floor_mod(constant, buffer->fold[axis]);
         position->constant += constant * step;
     }
-    if (rest) add_part(p, position, folded(p, buffer, axis, c_operand(p, rest)), stride);
+    if (rest) add_part(p, position, folded(p, buffer, axis, rest, c_operand(p, rest)), stride);
 }
 
-static Text position_text(Printer *p, const LBuffer *buffer, LX const *index) {
+static Text position_text(Printer *p, const LBuffer *buffer, LX const *index, int first) {
     Position position = {0};
-    for (int axis = 0; axis < buffer->rank; axis++) {
+    for (int axis = first; axis < buffer->rank; axis++) {
         add_axis(p, buffer, axis, index[axis], &position);
     }
     long long constant = position.constant;
@@ -105,7 +115,8 @@ static Access find_access(Printer *p, const LBuffer *buffer, LX const *index) {
         if (!shared) all_shared = false;
         if (!shared && axis != last) others_shared = false;
     }
-    Access access = {.form = FORM_GATHER, .array = c_place_of(p, buffer)->name};
+    int first;
+    Access access = {.form = FORM_GATHER, .array = c_array_of(p, buffer, index, &first)};
     if (!access.array) die("kernel %s: '%s' is not in memory", p->kernel->name, buffer->name);
     if (all_shared) {
         access.form = FORM_ONE;
@@ -113,7 +124,7 @@ static Access find_access(Printer *p, const LBuffer *buffer, LX const *index) {
         access.form = FORM_RUN;
         list[last] = base;
     }
-    access.at = position_text(p, buffer, list);
+    access.at = position_text(p, buffer, list, first);
     return access;
 }
 
@@ -136,15 +147,25 @@ static const char *spread(Printer *p, const Access *access, int lanes) {
 
 /* ---- loads ----------------------------------------------------------------------------------- */
 
+/* What memory or a channel holds as a value, and the other way. */
+static Text decoded(Printer *p, DType dtype, const char *element) {
+    const char *form = p->dialect->decode[dtype];
+    if (!form) return c_text_atom(element);
+    return (Text){arena_printf(p->arena, form, element), dtype == DT_bool ? BIND_EQUAL : BIND_ATOM};
+}
+
+static const char *encoded(Printer *p, DType dtype, Text value) {
+    const char *form = p->dialect->encode[dtype];
+    return form ? arena_printf(p->arena, form, value.s) : value.s;
+}
+
 static Text load_element(Printer *p, const LBuffer *buffer, const Access *access) {
     const char *array = access->array, *at = access->at.s;
     DType dtype = holds_values(buffer) ? DT_f32 : buffer->elem.dtype;
-    switch (dtype) {
-    case DT_f16: return c_text_printf(p, BIND_ATOM, "vload_half(%s, %s)", at, array);
-    case DT_bf16: return c_text_printf(p, BIND_ATOM, "as_float((uint)%s[%s] << 16)", array, at);
-    case DT_bool: return c_text_printf(p, BIND_EQUAL, "%s[%s] != 0", array, at);
-    default: return c_text_printf(p, BIND_ATOM, "%s[%s]", array, at);
+    if (dtype == DT_f16 && p->dialect->load_half) {
+        return c_text_atom(arena_printf(p->arena, p->dialect->load_half, at, array));
     }
+    return decoded(p, dtype, arena_printf(p->arena, "%s[%s]", array, at));
 }
 
 static Text load_run(Printer *p, const LBuffer *buffer, const Access *access, LType type) {
@@ -219,11 +240,11 @@ Text c_load(Printer *p, LX x) {
 static void store_element(Printer *p, const LBuffer *buffer, const Access *access, Text value) {
     const char *array = access->array, *at = access->at.s;
     DType dtype = holds_values(buffer) ? DT_f32 : buffer->elem.dtype;
-    switch (dtype) {
-    case DT_f16: c_line(p, "vstore_half_rte(%s, %s, %s);", value.s, at, array); return;
-    case DT_bf16: c_line(p, "%s[%s] = (ushort)(as_uint(%s) >> 16);", array, at, value.s); return;
-    default: c_line(p, "%s[%s] = %s;", array, at, value.s); return;
+    if (dtype == DT_f16 && p->dialect->store_half) {
+        c_line(p, "%s", arena_printf(p->arena, p->dialect->store_half, value.s, at, array));
+        return;
     }
+    c_line(p, "%s[%s] = %s;", array, at, encoded(p, dtype, value));
 }
 
 static void store_run(Printer *p, const LBuffer *buffer, const Access *access, LType type,
@@ -292,6 +313,23 @@ void c_store(Printer *p, const LStmt *s) {
     } else {
         store_vector(p, s, &access, c_expr(p, s->value));
     }
+}
+
+/* ---- channels -------------------------------------------------------------------------------- */
+
+Text c_fifo_read(Printer *p, LX x) {
+    if (!p->dialect->fifo_read)
+        die("kernel %s: %s has no channels", p->kernel->name, p->dialect->name);
+    const char *name = c_place_of(p, x->buffer)->name;
+    return decoded(p, x->buffer->elem.dtype, arena_printf(p->arena, p->dialect->fifo_read, name));
+}
+
+void c_fifo_write(Printer *p, const LStmt *s) {
+    if (!p->dialect->fifo_write)
+        die("kernel %s: %s has no channels", p->kernel->name, p->dialect->name);
+    const char *name = c_place_of(p, s->buffer)->name;
+    const char *value = encoded(p, s->buffer->elem.dtype, c_expr(p, s->value));
+    c_line(p, "%s", arena_printf(p->arena, p->dialect->fifo_write, name, value));
 }
 
 /* An asynchronous copy may as well be done at once. */

@@ -40,6 +40,32 @@ typedef struct CPrintOptions {
     bool fused, fp_fast;
 } CPrintOptions;
 
+/* A kernel as one C function: tasks of a design for synthesis. */
+typedef struct CFunctionOptions {
+    const CDialect *dialect;
+    const char *name;   /* of the function */
+    const char *title;  /* comment before it */
+    const char *frames; /* runs of the body a call makes, an expression; null: one */
+    /* By position of the parameter: for constant ones the name of the file-scope array that holds
+     * it; with c_array_banks() > 1 arrays name_0, name_1 ... of equal size. */
+    const char *const *constants;
+    bool is_static;
+    bool fused, fp_fast; /* as in CPrintOptions */
+} CFunctionOptions;
+
+/* Appends the function to out. All sizes and bounds are constants, no vectors. Parameters: channels
+ * in order (pointers). Private buffers are variables or static arrays; nothing is unrolled here, and
+ * every loop that is no pipelined one runs serially. */
+void c_print_function(const LProgram *program, const LKernel *kernel,
+                      const CFunctionOptions *options, Arena *arena, StrBuf *out);
+/* Into how many arrays a constant parameter of the function is split: the product of its leading
+ * axes that are only ever indexed by constants, the last axis excepted. */
+int64_t c_array_banks(const LKernel *kernel, const LBuffer *buffer, Arena *arena);
+/* C type of an element in arrays and channels. */
+static inline const char *c_element_type(const CDialect *dialect, DType dtype) {
+    return dialect->memory[dtype];
+}
+
 void c_print_program(const LProgram *program, const CPrintOptions *options, Arena *arena,
                      CSource *source);
 

@@ -33,6 +33,10 @@ typedef struct Place {
     const char *name;   /* of the array or pointer; null while elements are variables */
     const char **slots; /* a variable each */
     int64_t count;
+    bool is_read;
+    bool *slot_read;    /* by slot */
+    int bank_axes;      /* leading axes that are only ever indexed by constants */
+    const char **banks; /* an array for each of their elements; null: name holds all */
 } Place;
 
 typedef struct Printer {
@@ -54,6 +58,8 @@ typedef struct Printer {
     int items[3]; /* of the part's launch */
     StrBuf out;
     int depth;
+    const CFunctionOptions *function; /* null: a launch */
+    Memo live;                        /* of a function: LVar -> itself where something uses it */
 } Printer;
 
 /* ---- text.c ---------------------------------------------------------------------------------- */
@@ -64,11 +70,20 @@ Text c_text_printf(Printer *p, Binding bind, const char *format, ...) PRINTF_LIK
 const char *c_text_in(Printer *p, Text text, Binding least);
 Text c_text_binary(Printer *p, Binding bind, const char *op, Text x, Text y);
 bool c_is_reserved(const CDialect *dialect, const char *name);
+/* An operation of the dialect's table; from: the operand's type. */
+Text c_call(Printer *p, CCall call, LType from, LType to, const char *args);
+/* Whether values of x are computed and held as the dialect's index type, which may be narrower than
+ * i64, and whether a variable is. */
+bool c_is_index(LX x);
+bool c_fits_index(const Printer *p, LX x);
+bool c_var_is_narrow(const Printer *p, const LVar *var);
 /* A name that no other variable of the function has. */
 const char *c_unique_name(Printer *p, const char *wanted);
 const char *c_value_type(Printer *p, LType type);         /* of a value */
 const char *c_mask_type(Printer *p, int bits, int lanes); /* whose lanes have that many bits */
 const char *c_memory_type(Printer *p, DType dtype);
+/* What may stand inside a comment. */
+const char *c_comment_text(Arena *arena, const char *text);
 void c_line(Printer *p, const char *format, ...) PRINTF_LIKE(2, 3);
 void c_open_block(Printer *p, const char *head);
 void c_close_block(Printer *p, const char *tail);
@@ -106,13 +121,20 @@ Text c_canonical_mask(Printer *p, int bits, int lanes, Text x);
 /* ---- memory.c, slots.c ----------------------------------------------------------------------- */
 
 Text c_load(Printer *p, LX x);
+Text c_fifo_read(Printer *p, LX x);
+void c_fifo_write(Printer *p, const LStmt *s);
 void c_store(Printer *p, const LStmt *s);
 void c_copy(Printer *p, const LStmt *s);
 /* Decides which private buffers of the block are variables. */
 void c_slots_assign(Printer *p, const LBlock *block);
 const char *c_slot_of(Printer *p, const LBuffer *buffer, LX const *index); /* null: in memory */
 void c_declare(Printer *p, const LBuffer *buffer);
+/* The array that holds an access; axes from `first` on are its own. */
+const char *c_array_of(Printer *p, const LBuffer *buffer, LX const *index, int *first);
 int64_t c_buffer_elements(const LBuffer *buffer); /* of one declared in a kernel */
+/* A constant parameter: found before c_slots_assign looks at accesses, named after it. */
+void c_place_constant(Printer *p, const LBuffer *buffer);
+void c_name_constant(Printer *p, const LBuffer *buffer, const char *name);
 const Place *c_place_of(Printer *p, const LBuffer *buffer);
 
 /* ---- stmt.c ---------------------------------------------------------------------------------- */

@@ -1,10 +1,28 @@
 /* Statements. */
 #include "codegen/c/printer.h"
 
+/* The value as the dialect's index type. */
+static Text as_index(Printer *p, LX x, Text value) {
+    if (c_fits_index(p, x)) return value;
+    return c_text_printf(p, BIND_UNARY, "(%s)%s", p->dialect->index,
+                         c_text_in(p, value, BIND_ATOM));
+}
+
+static const char *unused_read(Printer *p, LX x) {
+    return c_text_in(p, c_fifo_read(p, x), BIND_UNARY);
+}
+
 static void let(Printer *p, const LStmt *s) {
+    bool narrow = c_var_is_narrow(p, s->var);
+    if (p->function && !memo_get(&p->live, s->var)) {
+        if (s->value->kind == LX_FIFO_READ) c_line(p, "(void)%s;", unused_read(p, s->value));
+        return;
+    }
     Text value = c_expr(p, s->value);
-    const char *name = c_unique_name(p, s->var->name);
-    c_line(p, "const %s %s = %s;", c_value_type(p, s->var->type), name, value.s);
+    const char *name = c_unique_name(p, s->var->name),
+               *type = narrow ? p->dialect->index : c_value_type(p, s->var->type);
+    if (narrow) value = as_index(p, s->value, value);
+    c_line(p, "const %s %s = %s;", type, name, value.s);
     memo_set(&p->vars, s->var, name);
 }
 
@@ -24,13 +42,17 @@ static void serial_loop(Printer *p, const LStmt *s) {
     int64_t extent;
     if (lx_is_int(s->extent, &extent) && extent <= 0) return;
     Text begin = c_operand(p, s->begin), end = loop_end(p, s);
-    const char *name = c_unique_name(p, s->var->name), *type = p->dialect->index;
+    bool narrow = c_var_is_narrow(p, s->var);
+    const char *name = c_unique_name(p, s->var->name),
+               *type = narrow ? p->dialect->index : c_value_type(p, ltype(DT_i64, 1));
+    if (narrow) begin = as_index(p, s->begin, begin);
     memo_set(&p->vars, s->var, name);
+    if (p->dialect->keep_loop) c_line(p, "%s", p->dialect->keep_loop);
+    c_open_block(p, arena_printf(p->arena, "for (%s %s = %s; %s < %s; %s++)", type, name, begin.s,
+                                 name, end.s, name));
     if (s->loop == LOOP_PIPELINE && p->dialect->pipeline) {
         c_line(p, "%s", arena_printf(p->arena, p->dialect->pipeline, s->interval));
     }
-    c_open_block(p, arena_printf(p->arena, "for (%s %s = %s; %s < %s; %s++)", type, name, begin.s,
-                                 name, end.s, name));
     c_block(p, &s->body);
     c_close_block(p, "");
 }
@@ -64,7 +86,9 @@ static void group_loop(Printer *p, const LStmt *s) {
 }
 
 static void loop(Printer *p, const LStmt *s) {
-    if (s->loop == LOOP_ITEM) {
+    if (p->function) {
+        serial_loop(p, s);
+    } else if (s->loop == LOOP_ITEM) {
         item_loop(p, s);
     } else if (s->loop == LOOP_GRID) {
         group_loop(p, s);
@@ -92,12 +116,15 @@ void c_statement(Printer *p, const LStmt *s) {
     case LS_FOR: loop(p, s); return;
     case LS_IF: condition(p, s); return;
     case LS_DECLARE: c_declare(p, s->buffer); return;
-    case LS_BARRIER: c_line(p, "%s", p->dialect->barrier); return;
+    case LS_BARRIER:
+        if (!p->dialect->barrier) break;
+        c_line(p, "%s", p->dialect->barrier);
+        return;
     case LS_COPY: c_copy(p, s); return;
     case LS_PREFETCH:
     case LS_WAIT: return;
-    case LS_TILE_STORE:
-    case LS_FIFO_WRITE: break;
+    case LS_FIFO_WRITE: c_fifo_write(p, s); return;
+    case LS_TILE_STORE: break;
     }
     die("kernel %s: a statement that %s does not have (%d)", p->kernel->name, p->dialect->name,
         (int)s->kind);

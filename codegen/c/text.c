@@ -95,6 +95,29 @@ const char *c_memory_type(Printer *p, DType dtype) {
     return p->dialect->memory[dtype];
 }
 
+/* The type whose functions work on values of this one. */
+static const char *held_name(DType dtype) {
+    if (c_is_float16(dtype)) dtype = DT_f32;
+    return dtype_name(dtype == DT_i4 ? DT_i8 : dtype == DT_u4 ? DT_u8 : dtype);
+}
+
+Text c_call(Printer *p, CCall call, LType from, LType to, const char *args) {
+    StrBuf s = {0};
+    for (const char *c = p->dialect->call[call]; *c; c++) {
+        if (*c != '$') {
+            str_putc(&s, *c);
+            continue;
+        }
+        c++;
+        str_append(&s, *c == 't'   ? c_value_type(p, to)
+                       : *c == 'f' ? held_name(from.dtype)
+                                   : held_name(to.dtype));
+    }
+    Text text = c_text_printf(p, BIND_ATOM, "%s(%s)", str_text(&s), args);
+    str_free(&s);
+    return text;
+}
+
 /* ---- lines ----------------------------------------------------------------------------------- */
 
 static void pad(Printer *p, int columns) {

@@ -232,17 +232,18 @@ static void move_factor(Stream *s, Contraction *c) {
 }
 
 void nest_stream(Nest *n) {
-    Contraction own = *n->c;
+    Contraction *own = arena_new(n->k->l->arena, Contraction);
     const StreamPlan *plan = &n->plan->stream;
     Stream s = {.n = n, .plan = plan, .factor = 1};
-    s.inner = stream_inner(&own);
-    s.around = stream_around(&own);
-    s.last = stream_last(&own);
+    *own = *n->c;
+    s.inner = stream_inner(own);
+    s.around = stream_around(own);
+    s.last = stream_last(own);
     s.cells[0] = plan->tile;
-    s.cells[1] = constant_extent(&own, s.inner);
+    s.cells[1] = constant_extent(own, s.inner);
     s.base = lx_int(n->k->b, 0);
-    move_factor(&s, &own);
-    n->c = &own;
+    move_factor(&s, own);
+    n->c = own;
     n->unclipped = true;
     outer(&s, 0);
 }

@@ -40,7 +40,9 @@ static int host_cores(void) {
 }
 
 static const Device *find_device(const TargetOptions *options, Diag *diag) {
-    const char *name = options->device ? options->device : devices[0].name;
+    const char *name = options->device;
+    if (!name && options->runs_here) name = opencl_description_here();
+    if (!name) name = devices[0].name;
     StrBuf known = {0};
     for (size_t i = 0; i < COUNT_OF(devices); i++) {
         if (strcmp(devices[i].name, name) == 0) return &devices[i];
@@ -56,7 +58,7 @@ static const Device *find_device(const TargetOptions *options, Diag *diag) {
 
 /* What every GPU of the last ten years has; OpenCL promises 32 KiB of local memory. */
 static TargetDesc gpu(const char *text) {
-    enum { CORES = 32, GROUP = 256, WIDTH = 32, REGISTERS = 128, LOAD_BITS = 128 };
+    enum { CORES = 64, GROUP = 256, WIDTH = 32, REGISTERS = 128, LOAD_BITS = 128 };
     return (TargetDesc){.name = text,
                         .fma = true,
                         .fma_ports = 1,

@@ -20,6 +20,10 @@ typedef struct OpenclNetwork {
 
 bool opencl_describe(const TargetOptions *options, TargetDesc *desc, Arena *arena, Diag *diag);
 bool opencl_probe(StrBuf *line);
+/* What a device is described by unless -device= says it. */
+const char *opencl_description_of(const nn_device *device);
+/* That of the device which contexts choose here; null: there is none. */
+const char *opencl_description_here(void);
 void opencl_build(const LProgram *program, const TargetDesc *desc, const TargetOptions *options,
                   Arena *arena, OpenclNetwork *network);
 /* The C file with the plan as data and the network's functions; weights_file: name to bring in,

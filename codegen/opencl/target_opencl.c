@@ -64,18 +64,35 @@ static bool emit(const LProgram *program, const TargetDesc *desc, const TargetOp
     return true;
 }
 
+enum { MOST_DEVICES = 64 }; /* as nn_opencl_devices lists */
+
+const char *opencl_description_of(const nn_device *device) {
+    return device->is_gpu && device->has_local_memory ? "generic-gpu" : "pocl";
+}
+
+/* The first GPU, else the first device: as the runtime chooses. */
+const char *opencl_description_here(void) {
+    nn_device devices[MOST_DEVICES];
+    size_t count = 0, chosen = 0;
+    if (nn_opencl_devices(devices, COUNT_OF(devices), &count, NULL) != NN_OK || count == 0)
+        return NULL;
+    if (count > COUNT_OF(devices)) count = COUNT_OF(devices);
+    while (chosen < count && !devices[chosen].is_gpu) chosen++;
+    return opencl_description_of(&devices[chosen < count ? chosen : 0]);
+}
+
 bool opencl_probe(StrBuf *line) {
-    nn_device devices[16];
+    nn_device devices[MOST_DEVICES];
     size_t count = 0;
     const char *reason = "";
     if (nn_opencl_devices(devices, COUNT_OF(devices), &count, &reason) != NN_OK) return false;
     for (size_t i = 0; i < count && i < COUNT_OF(devices); i++) {
         const nn_device *d = &devices[i];
-        str_printf(line, "%s%s (%s, driver %s): %u units, %llu MiB, %llu KiB local memory%s",
-                   i ? "; " : "", d->name, d->version, d->driver, d->compute_units,
-                   (unsigned long long)(d->global_bytes >> 20),
-                   (unsigned long long)(d->local_bytes >> 10),
-                   d->has_local_memory ? "" : " (part of the global memory)");
+        str_printf(
+            line, "%s%s (%s, driver %s): %u units, %llu MiB, %llu KiB local memory%s; -device=%s",
+            i ? "; " : "", d->name, d->version, d->driver, d->compute_units,
+            (unsigned long long)(d->global_bytes >> 20), (unsigned long long)(d->local_bytes >> 10),
+            d->has_local_memory ? "" : " (part of the global memory)", opencl_description_of(d));
     }
     return count > 0;
 }

@@ -1,8 +1,8 @@
 /* Chooses the plan of a contraction for groups of work-items.
  *
- * The model behind a tile: all cores work on a group each; a step of the reduction costs each
- * work-item its products, its loads from local memory, and its share of what is staged. What counts
- * is the sum over all groups, those that are partly empty included. */
+ * The model behind a tile: the device runs as many work-items at once as all cores' largest groups
+ * have; a step of the reduction costs each its products, its loads from local memory, and its share
+ * of what is staged. What counts is the time of all rounds, work-items beyond the ends included. */
 #include "codegen/schedule/plan_group.h"
 
 #include <limits.h>
@@ -55,7 +55,7 @@ typedef struct Shape {
     int bytes; /* of a staged element */
 } Shape;
 
-static double blocks(double extent, int size) {
+static double blocks(double extent, double size) {
     double whole = (double)(int64_t)(extent / size);
     return whole * size < extent ? whole + 1 : whole;
 }
@@ -70,6 +70,11 @@ static bool tile_fits(const GroupPlan *plan, const TargetDesc *target, const Sha
            rows * plan->chunk * shape->bytes <= target->local_bytes;
 }
 
+/* Work-items that run at once. */
+static double device_items(const TargetDesc *target) {
+    return (double)target->group_items * (target->cores > 0 ? target->cores : 1);
+}
+
 static double tile_cost(const GroupPlan *plan, const TargetDesc *target, const Shape *shape) {
     /* Against a product; a load from memory takes long, but others work meanwhile. */
     const double LOCAL_LOAD = 0.75, STAGED = 6, RESULT = 8;
@@ -79,10 +84,9 @@ static double tile_cost(const GroupPlan *plan, const TargetDesc *target, const S
         staged += plan->items[i] * plan->each[i];
     }
     double step = plan->each[0] * plan->each[1] + LOCAL_LOAD * (plan->each[0] + plan->each[1]);
-    double group = shape->reduced * (items * step + STAGED * staged);
-    group += RESULT * items * plan->each[0] * plan->each[1];
-    int cores = target->cores > 0 ? target->cores : 1;
-    return blocks(groups, cores) * group;
+    double item = shape->reduced * (step + STAGED * staged / items);
+    item += RESULT * plan->each[0] * plan->each[1];
+    return blocks(groups * items, device_items(target)) * item;
 }
 
 /* Largest power of two up to the reduction's length. */
@@ -168,7 +172,7 @@ static bool plan_tree(const Contraction *c, const TargetDesc *target, DimContext
     for (int i = 0; i < c->naxes; i++)
         if (!c->axes[i].reduced) results *= (double)likely(dims, c->axes[i].extent);
     /* A result a work-item fills the device. */
-    double enough = (double)target->group_items * (target->cores > 0 ? target->cores : 1);
+    double enough = device_items(target);
     bool along = reduces_along_memory(c, axes);
     if (reduced < target->group_width * (along ? 1 : 2)) return false;
     if (!along && results * 4 >= enough) return false;

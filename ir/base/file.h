@@ -34,6 +34,11 @@ typedef struct OutputFile {
  * is a device or pipe is written in place. */
 bool files_write(const OutputFile *files, size_t count, Diag *diag);
 
+/* Writes a folder as a whole; the files' paths end in their names in it. What stands there is
+ * replaced only where it is empty or was written by this function (a list in the folder says so);
+ * what others put there since moves over to the new one. On failure nothing is replaced. */
+bool folder_write(const char *path, const OutputFile *files, size_t count, Diag *diag);
+
 /* path with the last extension of its last component replaced ("a/net.nn", ".o" -> "a/net.o"). */
 char *path_with_extension(Arena *arena, const char *path, const char *extension);
 char *path_join_dir(Arena *arena, const char *file_whose_dir, const char *relative);

@@ -153,6 +153,7 @@ typedef struct EvalFifo {
     LMemory *memory; /* reads from and writes to memory instead; null: not */
     DType dtype;
     bool is_written_here, is_read_here;
+    bool endless; /* the other end is outside: always has elements, and room */
 } EvalFifo;
 
 typedef struct EvalPending {
@@ -185,6 +186,8 @@ typedef struct EvalThread {
     int depth;
     EvalLoop loops[EVAL_LOOPS];
     VEC(EvalPending) pending;
+    int64_t reads, reads_before; /* of channels; those before the first write to one */
+    bool has_written;
 } EvalThread;
 
 typedef struct EvalMachine {

@@ -355,6 +355,8 @@ static bool wait_for(EvalThread *t) {
 
 bool leval_fifo_read(EvalMachine *m, EvalThread *t, const EvalInsn *in) {
     EvalFifo *f = t->fifos[in->target];
+    t->reads += f->endless || f->count > 0;
+    if (f->endless) return true;
     if (f->memory) {
         if (f->head == f->memory->elements)
             return leval_fault(m, t, LFAULT_FIFO, "channel %s is read after its last element",
@@ -382,6 +384,9 @@ static void grow_ring(EvalFifo *f) {
 
 bool leval_fifo_write(EvalMachine *m, EvalThread *t, const EvalInsn *in) {
     EvalFifo *f = t->fifos[in->target];
+    if (!t->has_written) t->reads_before = t->reads;
+    t->has_written = true;
+    if (f->endless) return true;
     if (f->memory) {
         if (f->head == f->memory->elements)
             return leval_fault(m, t, LFAULT_FIFO, "channel %s takes no more than %lld elements",

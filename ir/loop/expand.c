@@ -42,9 +42,13 @@ static LX expand_operator(Expand *e, LX x) {
     LX args[MAX_AXES + 1];
     require(x->nargs <= MAX_AXES + 1);
     for (int i = 0; i < x->nargs; i++) args[i] = expand_expr(e, x->args[i]);
-    if (x->kind == LX_LOAD)
-        return expand_load(e, x, args, x->mask ? expand_expr(e, x->mask) : 0,
-                           x->passthrough ? expand_expr(e, x->passthrough) : 0);
+    if (x->kind == LX_LOAD) {
+        LX mask = x->mask ? expand_expr(e, x->mask) : 0;
+        LX passthrough = x->passthrough ? expand_expr(e, x->passthrough) : 0;
+        LX other = 0;
+        if (e->hooks && e->hooks->load) other = e->hooks->load(e, x, args, mask, passthrough);
+        return other ? other : expand_load(e, x, args, mask, passthrough);
+    }
     if (x->kind == LX_BINARY) guard_operand(e, x, args);
     return lx_rebuild(&e->b, x, args, x->buffer ? expand_renamed(e, x->buffer)->buffer : 0, 0, 0);
 }
@@ -125,7 +129,7 @@ static void expand_unroll(Expand *e, const LStmt *s) {
     }
 }
 
-static void expand_for(Expand *e, const LStmt *s) {
+void expand_for(Expand *e, const LStmt *s) {
     if (s->loop == LOOP_UNROLL && e->options->unroll)
         expand_unroll(e, s);
     else if (s->loop == LOOP_VECTOR && e->options->vectors)
@@ -176,6 +180,7 @@ static void expand_access(Expand *e, const LStmt *s) {
 
 static void expand_stmt(Expand *e, const LStmt *s) {
     memo_clear(&e->exprs);
+    if (e->hooks && e->hooks->statement && e->hooks->statement(e, s)) return;
     switch (s->kind) {
     case LS_LET: expand_let(e, s); break;
     case LS_STORE: expand_store(e, s); break;
@@ -194,16 +199,21 @@ static void expand_stmt(Expand *e, const LStmt *s) {
 }
 
 void expand_block(Expand *e, const LBlock *block) {
+    if (e->hooks && e->hooks->enter) e->hooks->enter(e, block);
     for (size_t i = 0; i < block->stmts.len; i++) expand_stmt(e, block->stmts.data[i]);
+}
+
+void expand_begin(Expand *e, LProgram *program, Arena *scratch) {
+    e->vars = arena_array(scratch, LX, program->var_count + 1);
+    e->buffers = memo_create(scratch);
+    e->exprs = memo_create(scratch);
 }
 
 LKernel *lkernel_expand(LProgram *program, const LKernel *kernel, const LExpandOptions *options) {
     Expand e = {.options = options, .lanes = 1};
     LKernel *r = lkernel_create(program, kernel->name, kernel->path, &e.b);
     Arena *scratch = arena_create();
-    e.vars = arena_array(scratch, LX, program->var_count);
-    e.buffers = memo_create(scratch);
-    e.exprs = memo_create(scratch);
+    expand_begin(&e, program, scratch);
     r->plan = kernel->plan;
     r->flops = kernel->flops;
     r->bytes = kernel->bytes;

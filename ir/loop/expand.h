@@ -12,20 +12,35 @@ typedef struct Renamed {
     LX mask;      /* lanes that were on where it was declared; null: all */
 } Renamed;
 
-typedef struct Expand {
+typedef struct Expand Expand;
+
+/* What another transformation does differently; each may be null. */
+typedef struct ExpandHooks {
+    bool (*statement)(Expand *e, const LStmt *s);  /* true: it was dealt with */
+    void (*enter)(Expand *e, const LBlock *block); /* before the statements of a block */
+    LX (*load)(Expand *e, LX x, LX const *args, LX mask, LX passthrough); /* null: as ever */
+} ExpandHooks;
+
+struct Expand {
     LBuilder b;
     const LExpandOptions *options;
-    LX *vars;     /* by id of the old kernel's variables */
-    Memo buffers; /* LBuffer -> Renamed */
-    Memo exprs;   /* of the statement at hand */
-    int lanes;    /* 1: not in a vector loop */
-    LX mask;      /* lanes that are on; null: all */
+    const ExpandHooks *hooks; /* null: none */
+    void *context;            /* of the hooks */
+    LX *vars;                 /* by id of the old kernel's variables */
+    Memo buffers;             /* LBuffer -> Renamed */
+    Memo exprs;               /* of the statement at hand */
+    int lanes;                /* 1: not in a vector loop */
+    LX mask;                  /* lanes that are on; null: all */
     /* Something under the mask is done once for all lanes and needs one of them to be on. */
     bool needs_a_lane;
-} Expand;
+};
+
+/* Empties the maps of e; they live in scratch. */
+void expand_begin(Expand *e, LProgram *program, Arena *scratch);
 
 LX expand_expr(Expand *e, LX x);
 void expand_block(Expand *e, const LBlock *block);
+void expand_for(Expand *e, const LStmt *s);
 void expand_serial(Expand *e, const LStmt *s); /* a loop of any kind as a serial one */
 void expand_vector(Expand *e, const LStmt *s);
 /* Statements whose meaning changes inside a vector loop. */

@@ -65,8 +65,11 @@ if ! "$nnc" devices | grep -q '^opencl .*units'; then
     exit 77
 fi
 
+"$nnc" devices | grep -Eq '^opencl .*-device=(pocl|generic-gpu)' || fail "nnc devices: $("$nnc" devices)"
+
 for network in mlp cnn; do
     output=probs=$folder/probs.npy
+    agrees $digits/$network.nn -device=generic-gpu -input image=$digits/test_images.npy
     agrees $digits/$network.nn -input image=$digits/test_images.npy
     "$nnc" run $digits/$network.nn -target=reference -input image=$digits/test_images.npy -output probs="$folder/reference.npy"
     [ "$kind" = plain ] || continue

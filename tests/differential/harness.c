@@ -19,6 +19,7 @@ const Way ways[WAY_COUNT] = {
 };
 const Way opencl_way = {"opencl -O2", NULL, 2, 0, "opencl", NULL};
 const Way opencl_gpu_way = {"opencl generic-gpu -O2", NULL, 2, 0, "opencl", "generic-gpu"};
+const Way hls_way = {"hls -O2", NULL, 2, 0, "hls", NULL};
 
 static const Target *target_of(const Way *way) {
     const Target *target = target_find(way->target ? way->target : "cpu");

@@ -132,10 +132,34 @@ typedef struct Net {
     Graph *source;
 } Net;
 
+static int64_t symbol_value(const char *name, int trial);
+
+static Module *load_text(Net *net, const FrontendOptions *options) {
+    return frontend_load_text("net.nn", net->text, strlen(net->text), options, net->arena,
+                              net->diag);
+}
+
+/* The same network with a size for each of its symbols. */
+static Module *load_bound(Net *net, const DimContext *dims) {
+    enum { TRIAL = 2 };
+    int count = dim_symbol_count(dims);
+    FrontendOptions options = {.nbinds = count};
+    const char **names = arena_array(net->arena, const char *, (size_t)count + 1);
+    int64_t *values = arena_array(net->arena, int64_t, (size_t)count + 1);
+    for (int i = 0; i < count; i++) {
+        names[i] = dim_symbol_name(dims, i);
+        values[i] = symbol_value(names[i], TRIAL);
+    }
+    options.bind_names = names;
+    options.bind_values = values;
+    return load_text(net, &options);
+}
+
 static bool load(Net *net) {
-    FrontendOptions options = {0};
-    Module *module =
-        frontend_load_text("net.nn", net->text, strlen(net->text), &options, net->arena, net->diag);
+    const char *name = net->job->ways[0].target;
+    const Target *target = name ? target_find(name) : NULL;
+    Module *module = load_text(net, &(FrontendOptions){0});
+    if (module && target && target->wants_sizes) module = load_bound(net, module->dims);
     if (!module) return false;
     params_random(module->graph, 1);
     net->source = module->graph;
@@ -347,6 +371,16 @@ int main(int argc, char **argv) {
     int share = 0, shares = 1, failures = 0;
     const char *only = NULL;
     Sample sample = {ways, WAY_COUNT, 1};
+    if (argc > 2 && strcmp(argv[1], "-hls") == 0) {
+        int step = atoi(argv[2]);
+        if (step < 1 || !way_runs_here(&hls_way)) {
+            printf("no C compiler, or no step\n");
+            return EXIT_SKIPPED;
+        }
+        sample = (Sample){&hls_way, 1, (size_t)step};
+        argc -= 2;
+        argv += 2;
+    }
     bool is_gpu = argc > 2 && strcmp(argv[1], "-opencl-gpu") == 0;
     if (is_gpu || (argc > 2 && strcmp(argv[1], "-opencl") == 0)) {
         int step = atoi(argv[2]);

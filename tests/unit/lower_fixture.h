@@ -36,7 +36,7 @@ static const TargetDesc test_targets[] = {
     /* Small, so that small shapes have tails, chunks and several groups. */
     {.name = "groups",
      .fma = true,
-     .cores = 64,
+     .cores = 2,
      .group_items = 16,
      .group_width = 4,
      .item_registers = 64,

@@ -305,6 +305,38 @@ Test(plans, convolution_fills_the_registers) {
     arena_destroy(f.arena);
 }
 
+static const TargetDesc gpu = {.fma = true,
+                               .cores = 64,
+                               .group_items = 256,
+                               .group_width = 32,
+                               .item_registers = 128,
+                               .load_bits = 128,
+                               .local_bytes = 32 << 10};
+
+Test(plans, groups_stage_what_is_used_again) {
+    Fixture f = fixture_create();
+    Value *x = fixture_input(&f, "x", "f32[1, 64, 56, 56]");
+    cr_expect_str_eq(plan_of(&f, conv(&f, x, "f32[64, 64, 1, 1]", 1, 0, 1, 1), &gpu, 0),
+                     "vector=none unroll=1 group=16x16 each=4x4 chunk=16 inner=ow");
+    arena_destroy(f.arena);
+}
+
+Test(plans, groups_do_not_stage_a_depthwise_convolution) {
+    Fixture f = fixture_create();
+    Value *x = fixture_input(&f, "x", "f32[1, 64, 58, 58]");
+    cr_expect_str_eq(plan_of(&f, conv(&f, x, "f32[64, 1, 3, 3]", 1, 0, 1, 64), &gpu, 0),
+                     "vector=none unroll=1");
+    arena_destroy(f.arena);
+}
+
+Test(plans, groups_sum_one_vector_by_trees) {
+    Fixture f = fixture_create();
+    Value *x = fixture_input(&f, "x", "f32[1, 512]");
+    Value *y = build2(&f.b, OP_dense, x, fixture_weight(&f, "f32[1000, 512]"));
+    cr_expect_str_eq(plan_of(&f, y, &gpu, 0), "vector=none unroll=1 tree=128x1");
+    arena_destroy(f.arena);
+}
+
 Test(plans, print_and_parse) {
     Fixture f = fixture_create();
     static const char *const names[] = {"n", "oc", "ow", "ic"};
