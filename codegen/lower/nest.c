@@ -168,8 +168,8 @@ static void nest_emit(Nest *n) {
     Region regions[MAX_REGIONS] = {{0}};
     int count = 1, axis = plan->vector_axis;
     n->vectors = plan->vectors;
-    if (plan->stream.lanes > 0) {
-        nest_stream(n);
+    if (plan->task.lanes > 0) {
+        nest_task(n);
         emit_border(n->k);
         return;
     }

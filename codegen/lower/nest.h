@@ -66,10 +66,10 @@ void nest_store(Nest *n, LX value);
 /* The whole nest of a plan for groups of work-items (nest_group.c, nest_tree.c). */
 void nest_group(Nest *n);
 void nest_tree(Nest *n);
-/* The whole nest of a plan for streams (nest_stream.c), and the order of the result's axes that
+/* The whole nest of a plan for streams (nest_task.c), and the order of the result's axes that
  * such plans need. */
-void nest_stream(Nest *n);
-void stream_order(const Job *job, Contraction *c);
+void nest_task(Nest *n);
+void task_order(const Job *job, Contraction *c);
 /* Sets n->at along axes whose collapsed index is given, the last varying fastest. */
 void nest_scatter(Nest *n, int count, const int *axes, LX index);
 Dim nest_extent(const Nest *n, int count, const int *axes);

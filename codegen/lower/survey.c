@@ -169,7 +169,7 @@ void contraction_survey(const Job *job, Contraction *c) {
     find_lanes(&k, c);
     find_padded(&k, c);
     find_order(&k, c);
-    if (job->l->target->streams) stream_order(job, c);
+    if (job->l->target->streams) task_order(job, c);
     for (int i = 0; i < c->naxes; i++)
         if (c->axes[i].lanes > 1) probe_axis(job, c, i);
 }

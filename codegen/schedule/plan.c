@@ -284,7 +284,7 @@ ContractionPlan contraction_plan(const Contraction *c, const TargetDesc *target,
     ContractionPlan plan = {.lanes = 1, .vectors = 1, .unroll = 1};
     if (target->streams) {
         plan.vector_axis = -1;
-        plan.stream = stream_plan(c, target);
+        plan.task = task_plan(c, target);
         return plan;
     }
     if (target->group_items > 0) {

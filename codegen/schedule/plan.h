@@ -4,12 +4,12 @@
  * The accumulators of one tile stay in registers: `vectors` vectors along the vector axis times the
  * sizes of up to two tiled axes. Text form, e.g. `vector=oc:16x2 tile=ow:14 unroll=1` or
  * `vector=none tile=m:4 unroll=4 parallel=tiles`. What plan_group.h and
- * plan_stream.h add stands behind that. */
+ * plan_task.h add stands behind that. */
 #ifndef NNC_CODEGEN_SCHEDULE_PLAN_H
 #define NNC_CODEGEN_SCHEDULE_PLAN_H
 
 #include "codegen/schedule/plan_group.h"
-#include "codegen/schedule/plan_stream.h"
+#include "codegen/schedule/plan_task.h"
 
 enum { MAX_TILES = 2 };
 
@@ -24,7 +24,7 @@ typedef struct ContractionPlan {
     int unroll;          /* of the innermost reduction loop */
     bool parallel_tiles; /* the loops over tiles are spread over threads too */
     GroupPlan group;     /* for devices with groups of work-items */
-    StreamPlan stream;   /* for tasks joined by channels */
+    TaskPlan task;       /* for tasks joined by channels */
 } ContractionPlan;
 
 ContractionPlan contraction_plan(const Contraction *c, const TargetDesc *target, DimContext *dims);

@@ -15,7 +15,7 @@ void plan_print(const Contraction *c, const ContractionPlan *plan, StrBuf *out) 
     str_printf(out, " unroll=%d", plan->unroll);
     if (plan->parallel_tiles) str_append(out, " parallel=tiles");
     group_plan_print(c, &plan->group, out);
-    stream_plan_print(c, &plan->stream, out);
+    task_plan_print(c, &plan->task, out);
 }
 
 static bool accept(const char **text, const char *word) {
@@ -70,6 +70,6 @@ bool plan_parse(const Contraction *c, const char *text, ContractionPlan *plan) {
     plan->parallel_tiles = accept(&text, " parallel=tiles");
     if (*text == '\0') return true;
     if (plan->vector_axis >= 0 || plan->ntiles > 0) return false;
-    return strncmp(text, " lanes=", 7) == 0 ? stream_plan_parse(c, text, &plan->stream)
+    return strncmp(text, " lanes=", 7) == 0 ? task_plan_parse(c, text, &plan->task)
                                             : group_plan_parse(c, text, &plan->group);
 }

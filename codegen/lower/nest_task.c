@@ -1,5 +1,5 @@
 /* Nests for tasks: loops in the order of the result's memory, so that results leave in that order
- * and operands can come in it. See plan_stream.h. */
+ * and operands can come in it. See plan_task.h. */
 #include "codegen/lower/nest.h"
 #include "ir/loop/rewrite.h"
 
@@ -22,7 +22,7 @@ static bool depends(LX x, LX var) {
     return s.found;
 }
 
-void stream_order(const Job *job, Contraction *c) {
+void task_order(const Job *job, Contraction *c) {
     Kernel k;
     LX at[MAX_DOMAIN], anchor[MAX_RANK], root[MAX_RANK], physical[MAX_AXES];
     kernel_probe(&k, job->l, job->root, job->anchor);
@@ -55,7 +55,7 @@ void stream_order(const Job *job, Contraction *c) {
 
 typedef struct Stream {
     Nest *n;
-    const StreamPlan *plan;
+    const TaskPlan *plan;
     int inner, around, last; /* axes; -1: none */
     int64_t cells[2];        /* accumulators: of the tile, of the inner axis */
     LX base;                 /* first index of the tile */
@@ -231,14 +231,14 @@ static void move_factor(Stream *s, Contraction *c) {
     }
 }
 
-void nest_stream(Nest *n) {
+void nest_task(Nest *n) {
     Contraction *own = arena_new(n->k->l->arena, Contraction);
-    const StreamPlan *plan = &n->plan->stream;
+    const TaskPlan *plan = &n->plan->task;
     Stream s = {.n = n, .plan = plan, .factor = 1};
     *own = *n->c;
-    s.inner = stream_inner(own);
-    s.around = stream_around(own);
-    s.last = stream_last(own);
+    s.inner = task_inner(own);
+    s.around = task_around(own);
+    s.last = task_last(own);
     s.cells[0] = plan->tile;
     s.cells[1] = constant_extent(own, s.inner);
     s.base = lx_int(n->k->b, 0);

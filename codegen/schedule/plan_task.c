@@ -1,4 +1,4 @@
-#include "codegen/schedule/plan_stream.h"
+#include "codegen/schedule/plan_task.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -6,15 +6,15 @@
 /* An array has two ports. */
 enum { MOST_TERMS = 2, MOST_TILE = 16 };
 
-int stream_inner(const Contraction *c) {
+int task_inner(const Contraction *c) {
     return c->norder > 0 ? c->order[c->norder - 1] : -1;
 }
 
-int stream_around(const Contraction *c) {
+int task_around(const Contraction *c) {
     return c->norder > 1 ? c->order[c->norder - 2] : -1;
 }
 
-int stream_last(const Contraction *c) {
+int task_last(const Contraction *c) {
     return c->nparts > 0 ? c->parts[c->nparts - 1].axis : -1;
 }
 
@@ -65,9 +65,9 @@ static Costs make_costs(const Contraction *c, const TargetDesc *target) {
         if (!c->axes[i].reduced) costs.results *= extent;
     }
     costs.arriving = elements_of(c->operands[0].value);
-    costs.inner = extent_of(c, stream_inner(c));
-    costs.around = extent_of(c, stream_around(c));
-    costs.last = extent_of(c, stream_last(c));
+    costs.inner = extent_of(c, task_inner(c));
+    costs.around = extent_of(c, task_around(c));
+    costs.last = extent_of(c, task_last(c));
     bool sums = c->combine != COMBINE_MIN && c->combine != COMBINE_MAX;
     if (sums && dtype_is_float(c->dtype) && target->float_latency > 1)
         costs.latency = target->float_latency;
@@ -84,7 +84,7 @@ static int choose_tile(const Costs *costs, int64_t lanes) {
     return best;
 }
 
-static double cycles_of(const Costs *costs, const StreamPlan *plan) {
+static double cycles_of(const Costs *costs, const TaskPlan *plan) {
     int64_t apart = plan->tile * (costs->inner / plan->lanes);
     double steps = costs->steps / ((double)plan->lanes * plan->terms);
     double cycles = steps * (double)ceil_div(costs->latency, apart < 1 ? 1 : apart);
@@ -107,19 +107,19 @@ static bool is_constant(const Contraction *c) {
     return true;
 }
 
-StreamPlan stream_plan(const Contraction *c, const TargetDesc *target) {
-    StreamPlan best = {0};
+TaskPlan task_plan(const Contraction *c, const TargetDesc *target) {
+    TaskPlan best = {0};
     if (!is_constant(c)) return best;
     Costs costs = make_costs(c, target);
     double least = 0, goal = (double)target->task_cycles;
     bool more = target->task_cycles > 0;
-    bool many_lanes = more && stream_inner(c) >= 0 && splits_operands(c, stream_inner(c));
-    bool many_terms = more && c->combine == COMBINE_DOT && stream_last(c) >= 0 &&
-                      c->axes[stream_last(c)].block == 1 && splits_operands(c, stream_last(c));
+    bool many_lanes = more && task_inner(c) >= 0 && splits_operands(c, task_inner(c));
+    bool many_terms = more && c->combine == COMBINE_DOT && task_last(c) >= 0 &&
+                      c->axes[task_last(c)].block == 1 && splits_operands(c, task_last(c));
     for (int lanes = 1; lanes <= (many_lanes ? costs.inner : 1); lanes++) {
         for (int terms = 1; terms <= (many_terms ? MOST_TERMS : 1); terms++) {
             if (costs.inner % lanes != 0 || costs.last % terms != 0) continue;
-            StreamPlan plan = {lanes, choose_tile(&costs, lanes), terms};
+            TaskPlan plan = {lanes, choose_tile(&costs, lanes), terms};
             double cycles = cycles_of(&costs, &plan);
             bool first = best.lanes == 0;
             if (first || is_better(cycles, lanes * terms, least, best.lanes * best.terms, goal)) {
@@ -137,26 +137,26 @@ static const char *axis_name(const Contraction *c, int axis) {
     return axis >= 0 ? c->axes[axis].name : "-";
 }
 
-void stream_plan_print(const Contraction *c, const StreamPlan *plan, StrBuf *out) {
+void task_plan_print(const Contraction *c, const TaskPlan *plan, StrBuf *out) {
     if (plan->lanes == 0) return;
-    str_printf(out, " lanes=%s:%d each=%s:%d terms=%d", axis_name(c, stream_inner(c)), plan->lanes,
-               axis_name(c, stream_around(c)), plan->tile, plan->terms);
+    str_printf(out, " lanes=%s:%d each=%s:%d terms=%d", axis_name(c, task_inner(c)), plan->lanes,
+               axis_name(c, task_around(c)), plan->tile, plan->terms);
 }
 
 static bool divides(int size, int64_t extent) {
     return size >= 1 && extent % size == 0;
 }
 
-bool stream_plan_parse(const Contraction *c, const char *text, StreamPlan *plan) {
+bool task_plan_parse(const Contraction *c, const char *text, TaskPlan *plan) {
     char inner[32], around[32];
     int end = 0;
-    *plan = (StreamPlan){0};
+    *plan = (TaskPlan){0};
     int found = sscanf(text, " lanes=%31[^:]:%5d each=%31[^:]:%5d terms=%3d%n", inner, &plan->lanes,
                        around, &plan->tile, &plan->terms, &end);
     return found == 5 && text[end] == '\0' && is_constant(c) &&
-           strcmp(inner, axis_name(c, stream_inner(c))) == 0 &&
-           strcmp(around, axis_name(c, stream_around(c))) == 0 &&
-           divides(plan->lanes, extent_of(c, stream_inner(c))) &&
-           divides(plan->tile, extent_of(c, stream_around(c))) &&
-           divides(plan->terms, extent_of(c, stream_last(c)));
+           strcmp(inner, axis_name(c, task_inner(c))) == 0 &&
+           strcmp(around, axis_name(c, task_around(c))) == 0 &&
+           divides(plan->lanes, extent_of(c, task_inner(c))) &&
+           divides(plan->tile, extent_of(c, task_around(c))) &&
+           divides(plan->terms, extent_of(c, task_last(c)));
 }
