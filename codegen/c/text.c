@@ -33,6 +33,11 @@ Text c_text_binary(Printer *p, Binding bind, const char *op, Text x, Text y) {
                    : bind == BIND_ORDER || bind == BIND_EQUAL     ? BIND_SUM
                                                                   : BIND_UNARY;
     Binding right = plain ? bind + 1 : left;
+    /* Compilers warn of && in || without parentheses. */
+    if (bind == BIND_LOR) {
+        if (x.bind == BIND_LAND) left = BIND_UNARY;
+        if (y.bind == BIND_LAND) right = BIND_UNARY;
+    }
     return c_text_printf(p, bind, "%s %s %s", c_text_in(p, x, left), op, c_text_in(p, y, right));
 }
 

@@ -69,6 +69,14 @@ for network in mlp cnn; do
     prints PASS
     ! command -v c++ >/dev/null || expect 0 make -s -C "$TMP/$network" csim-cxx
 done
+# Every operator in C that no compiler warns of.
+expect 0 "$NNC" tests/networks/all_ops.nn -weights=random -bind N=2 -target=hls -o "$TMP/all"
+for compiler in $compilers; do
+    rm -rf "$TMP/all/build"
+    expect 0 make -s -C "$TMP/all" csim CC=$compiler CFLAGS=-O0
+    prints PASS
+done
+! command -v c++ >/dev/null || expect 0 make -s -C "$TMP/all" csim-cxx CXXFLAGS=-O0
 
 # ---- golden data: every changed byte is noticed, and a wrong result without the hash as well ----
 cd "$TMP/mlp" || exit 1
