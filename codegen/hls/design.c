@@ -22,6 +22,7 @@ typedef struct Maker {
     Arena *arena;
     Diag *diag;
     Traffic *traffic; /* by tensor */
+    int *task_of;     /* by call; -1: nobody wants what it writes */
     VEC(const char *) taken;
 } Maker;
 
@@ -51,35 +52,70 @@ static void take_foreign_names(Maker *b) {
 
 /* ---- who reads what -------------------------------------------------------------------------- */
 
-static bool find_traffic(Maker *b) {
+static bool writes(const LCall *call, int p) {
+    return call->args[p]->role != TENSOR_WEIGHT &&
+           (call->kernel->params[p]->access & ACCESS_WRITE) != 0;
+}
+
+static bool reads(const LCall *call, int p) {
+    return call->args[p]->role != TENSOR_WEIGHT &&
+           (call->kernel->params[p]->access & ACCESS_READ) != 0;
+}
+
+/* Numbers the calls that an output depends on; where sizes are 0 there are others. */
+static void number_calls(Maker *b) {
+    const LProgram *program = b->program;
+    bool *wanted = arena_array(b->arena, bool, program->tensors.len + 1);
+    b->task_of = arena_array(b->arena, int, program->calls.len + 1);
+    for (size_t i = 0; i < program->tensors.len; i++) {
+        wanted[i] = program->tensors.data[i]->role == TENSOR_OUTPUT;
+    }
+    for (size_t c = program->calls.len; c-- > 0;) {
+        const LCall *call = &program->calls.data[c];
+        bool live = false;
+        for (int p = 0; p < call->kernel->nparams; p++) {
+            live = live || (writes(call, p) && wanted[call->args[p]->id]);
+        }
+        for (int p = 0; live && p < call->kernel->nparams; p++) {
+            if (reads(call, p)) wanted[call->args[p]->id] = true;
+        }
+        b->task_of[c] = live ? 0 : -1;
+    }
+    int count = 0;
+    for (size_t c = 0; c < program->calls.len; c++) {
+        if (b->task_of[c] == 0) b->task_of[c] = count++;
+    }
+}
+
+static void note_call(Maker *b, const LCall *call, int task) {
+    for (int p = 0; p < call->kernel->nparams; p++) {
+        LTensor *tensor = call->args[p];
+        Traffic *traffic = &b->traffic[tensor->id];
+        if (writes(call, p)) {
+            if (traffic->writer >= 0 || tensor->role == TENSOR_INPUT) {
+                die("'%s' is written by two kernels", tensor->name);
+            }
+            traffic->writer = task;
+            traffic->writer_param = p;
+        }
+        if (reads(call, p)) {
+            if (traffic->writer == task) die("'%s' is read where it is written", tensor->name);
+            vec_push(b->arena, &traffic->readers, (Reader){task, p});
+        }
+    }
+}
+
+static void find_traffic(Maker *b) {
     const LProgram *program = b->program;
     b->traffic = arena_array(b->arena, Traffic, program->tensors.len + 1);
     for (size_t i = 0; i < program->tensors.len; i++) b->traffic[i].writer = -1;
     for (size_t c = 0; c < program->calls.len; c++) {
-        const LCall *call = &program->calls.data[c];
-        for (int p = 0; p < call->kernel->nparams; p++) {
-            LTensor *tensor = call->args[p];
-            Traffic *traffic = &b->traffic[tensor->id];
-            if (tensor->role == TENSOR_WEIGHT) continue;
-            if (call->kernel->params[p]->access & ACCESS_WRITE) {
-                if (traffic->writer >= 0 || tensor->role == TENSOR_INPUT) {
-                    die("'%s' is written by two kernels", tensor->name);
-                }
-                traffic->writer = (int)c;
-                traffic->writer_param = p;
-            }
-            if (call->kernel->params[p]->access & ACCESS_READ) {
-                if (traffic->writer == (int)c)
-                    die("'%s' is read where it is written", tensor->name);
-                vec_push(b->arena, &traffic->readers, (Reader){(int)c, p});
-            }
-        }
+        if (b->task_of[c] >= 0) note_call(b, &program->calls.data[c], b->task_of[c]);
     }
     for (size_t i = 0; i < program->tensors.len; i++) {
         if (program->tensors.data[i]->role != TENSOR_OUTPUT) continue;
         vec_push(b->arena, &b->traffic[i].readers, (Reader){-1, 0});
     }
-    return true;
 }
 
 /* ---- channels and tasks ---------------------------------------------------------------------- */
@@ -189,8 +225,10 @@ static void add_channels(Maker *b) {
     for (size_t i = 0; i < b->program->tensors.len; i++) {
         const LTensor *tensor = b->program->tensors.data[i];
         const Traffic *traffic = &b->traffic[i];
-        if (tensor->role == TENSOR_WEIGHT || traffic->readers.len == 0) continue;
-        if (traffic->readers.len > 1) {
+        bool is_used = traffic->writer >= 0 || tensor->role == TENSOR_INPUT;
+        /* Nobody writes an output without elements. */
+        if (!is_used || (tensor->role == TENSOR_INPUT && traffic->readers.len == 0)) continue;
+        if (traffic->readers.len != 1) {
             add_fork(b, tensor, traffic);
         } else {
             add_single(b, tensor, traffic);
@@ -208,6 +246,7 @@ static const char *task_name(Maker *b, const LCall *call, const char *path) {
 static void add_calls(Maker *b) {
     for (size_t c = 0; c < b->program->calls.len; c++) {
         const LCall *call = &b->program->calls.data[c];
+        if (b->task_of[c] < 0) continue;
         const char *path = call->path && *call->path ? call->path : call->kernel->name;
         HlsTask *task = add_task(b, task_name(b, call, path), path, call->kernel->nparams);
         task->source = call->kernel;
@@ -265,7 +304,8 @@ HlsDesign *hls_design(const LProgram *program, const TargetOptions *options, Are
         .design = design, .program = (LProgram *)(uintptr_t)program, .arena = arena, .diag = diag};
     take_foreign_names(&b);
     name_ports(&b);
-    if (!find_traffic(&b)) return NULL;
+    number_calls(&b);
+    find_traffic(&b);
     add_calls(&b);
     add_channels(&b);
     make_kernels(&b);

@@ -4,7 +4,7 @@
 static void add_task(const HlsDesign *d, const HlsTask *task, StrBuf *out) {
     const char *title = task->source
                             ? arena_printf(d->arena, "%s: %s", task->path, task->source->name)
-                            : "Passes what it reads to several readers.";
+                            : "Passes what it reads to all that read it.";
     CFunctionOptions options = {.dialect = &hls_dialect,
                                 .name = task->name,
                                 .title = title,
@@ -75,6 +75,9 @@ static void add_top(const HlsDesign *d, const int *order, StrBuf *out) {
     add_channels(d, out);
     for (int i = 0; i < d->program->graph->ninputs; i++) {
         if (d->inputs[i] < 0) str_printf(out, "    (void)%s;\n", d->input_names[i]);
+    }
+    for (int i = 0; i < d->program->graph->noutputs; i++) {
+        if (d->outputs[i] < 0) str_printf(out, "    (void)%s;\n", d->output_names[i]);
     }
     for (size_t i = 0; i < d->tasks.len; i++) add_call(&d->tasks.data[order[i]], out);
     str_append(out, "}\n");

@@ -69,6 +69,8 @@ for network in mlp cnn; do
     prints PASS
     ! command -v c++ >/dev/null || expect 0 make -s -C "$TMP/$network" csim-cxx
 done
+expect 0 "$NNC" $digits/cnn.nn -bind N=0 -target=hls -o "$TMP/nothing"
+expect 0 make -s -C "$TMP/nothing" csim
 # Every operator in C that no compiler warns of.
 expect 0 "$NNC" tests/networks/all_ops.nn -weights=random -bind N=2 -target=hls -o "$TMP/all"
 for compiler in $compilers; do
