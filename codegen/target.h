@@ -50,6 +50,8 @@ typedef struct Target {
     bool wants_samples;            /* emit puts samples into what it writes */
     /* The machine to compile for. A fault of the options (unknown -mcpu) is a diagnostic. */
     bool (*describe)(const TargetOptions *options, TargetDesc *desc, Arena *arena, Diag *diag);
+    /* Sets what of the description depends on the network; null: nothing does. */
+    bool (*tune)(const Graph *graph, const TargetOptions *options, TargetDesc *desc, Diag *diag);
     /* Writes the files for one emit kind; path is the chosen output (-o) and decides the other
      * files' names. */
     bool (*emit)(const LProgram *program, const TargetDesc *desc, const TargetOptions *options,

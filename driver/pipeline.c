@@ -103,6 +103,9 @@ static uint64_t program_hash(const LProgram *program) {
 
 bool compilation_lower(Compilation *c) {
     double start = dump_clock();
+    c->target_options.prefix = c->options->prefix ? c->options->prefix : c->graph->name;
+    if (c->target->tune && !c->target->tune(c->graph, &c->target_options, &c->desc, c->diag))
+        return fail(c, EXIT_INPUT);
     c->program = lower_graph(c->graph, &c->desc, c->diag);
     if (!c->program || !plan_memory(c->program, c->diag)) return fail(c, EXIT_INPUT);
     if (c->options->verify && !lprogram_verify(c->program, c->diag)) {
@@ -110,7 +113,6 @@ bool compilation_lower(Compilation *c) {
         return fail(c, EXIT_DEFECT);
     }
     c->target_options.source_hash = program_hash(c->program);
-    c->target_options.prefix = c->options->prefix ? c->options->prefix : c->graph->name;
     dump_time(c, "lower", start);
     return true;
 }

@@ -288,7 +288,13 @@ static void make_kernels(Maker *b) {
         LKernel *flat = lkernel_expand(b->program, streamed, &expand);
         LKernel *split = lkernel_partition(b->program, flat, task->partitions);
         hls_bound_loops(b->program, split);
+        hls_sink(b->program, split);
         task->kernel = split;
+    }
+    for (size_t i = 0; i < b->design->tasks.len; i++) {
+        HlsTask *task = &b->design->tasks.data[i];
+        hls_pipeline(b->program->module->dims, (LKernel *)(uintptr_t)task->kernel);
+        task->estimate = hls_estimate(task->kernel);
     }
 }
 

@@ -5,6 +5,7 @@
 #include "codegen/abi/abi.h"
 #include "codegen/c/print.h"
 #include "codegen/hls/hls.h"
+#include "codegen/hls/model.h"
 #include "ir/loop/stream.h"
 
 /* ---- design.c -------------------------------------------------------------------------------- */
@@ -28,6 +29,7 @@ typedef struct HlsTask {
     const char **names;      /* by parameter: of the channel or the array of the constant */
     LPartition *partitions;  /* by parameter */
     LStreamReport *streams;  /* by parameter */
+    HlsEstimate estimate;
 } HlsTask;
 
 typedef struct HlsDesign {
@@ -43,6 +45,10 @@ typedef struct HlsDesign {
 /* Null after a failure. All sizes of the program are constant. */
 HlsDesign *hls_design(const LProgram *program, const TargetOptions *options, Arena *arena,
                       Diag *diag);
+
+/* Finds the goal for tasks (desc->task_cycles) with which the network's design is fastest on the
+ * part: more lanes wherever a task takes longest, as long as there are multipliers. */
+bool hls_tune(const Graph *graph, const TargetOptions *options, TargetDesc *desc, Diag *diag);
 
 /* Sets the depths with which the tasks do not wait for each other for good. */
 bool hls_find_depths(HlsDesign *design, Diag *diag);
@@ -76,7 +82,8 @@ void hls_print_host(const HlsDesign *design, const TargetOptions *options, StrBu
 /* bytes: golden.bin, of the arena. */
 void hls_print_testbench(const HlsDesign *design, const Samples *samples, StrBuf *out,
                          const uint8_t **golden, size_t *bytes);
-void hls_print_report(const HlsDesign *design, const TargetDesc *desc, StrBuf *out);
+void hls_print_report(const HlsDesign *design, const HlsPart *part, const TargetDesc *desc,
+                      StrBuf *out);
 
 /* ---- package.c, load.c ----------------------------------------------------------------------- */
 

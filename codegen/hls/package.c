@@ -51,7 +51,7 @@ static void add_scripts(const HlsDesign *d, const HlsPart *part, const char *fol
         {"name", d->name},
         {"top", d->top},
         {"part", part->vitis},
-        {"clock", part->clock},
+        {"clock", arena_printf(arena, "%g", part->clock)},
         {"cycle_limit", arena_printf(arena, "%lld", (long long)(operations * 200 + 10000000))},
     };
     StrBuf makefile = {0}, vitis = {0}, bambu = {0};
@@ -74,7 +74,7 @@ void hls_add_package(const HlsDesign *d, const HlsPart *part, const TargetDesc *
     add_text(a, folder, named(d, "_tb.c"), &bench, 0666);
     add_file(a, folder, "golden.bin", golden, golden_bytes, 0666);
     add_scripts(d, part, folder, a);
-    hls_print_report(d, desc, &report);
+    hls_print_report(d, part, desc, &report);
     add_text(a, folder, "report.txt", &report, 0666);
     a->folder_files = a->files.len;
 }

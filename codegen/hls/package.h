@@ -3,11 +3,7 @@
 #define NNC_CODEGEN_HLS_PACKAGE_H
 
 #include "codegen/hls/design.h"
-
-typedef struct HlsPart {
-    const char *name, *vitis; /* as -device says it; as Vivado does */
-    const char *clock;        /* period in ns */
-} HlsPart;
+#include "codegen/hls/part.h"
 
 void hls_add_package(const HlsDesign *design, const HlsPart *part, const TargetDesc *desc,
                      const TargetOptions *options, const char *folder, Artifacts *artifacts);

@@ -7,27 +7,8 @@
 
 static const char *const kinds[] = {"hls", NULL};
 
-static const HlsPart parts[] = {
-    {"xc7z020", "xc7z020clg400-1", "10"},     {"xc7a35t", "xc7a35tcpg236-1", "10"},
-    {"xc7a100t", "xc7a100tcsg324-1", "10"},   {"xczu3eg", "xczu3eg-sbva484-1-e", "5"},
-    {"xczu9eg", "xczu9eg-ffvb1156-2-e", "5"},
-};
-
-static const HlsPart *find_part(const TargetOptions *options, Diag *diag) {
-    const char *name = options->device ? options->device : parts[0].name;
-    StrBuf known = {0};
-    for (size_t i = 0; i < COUNT_OF(parts); i++) {
-        if (strcmp(parts[i].name, name) == 0) return &parts[i];
-        str_printf(&known, "%s%s", i ? ", " : "", parts[i].name);
-    }
-    diag_error(diag, (Span){0}, "-device: no FPGA part is described by '%s'; there are: %s", name,
-               str_text(&known));
-    str_free(&known);
-    return NULL;
-}
-
 static bool describe(const TargetOptions *options, TargetDesc *desc, Arena *arena, Diag *diag) {
-    const HlsPart *part = find_part(options, diag);
+    const HlsPart *part = hls_part(options, arena, diag);
     if (!part) return false;
     *desc = (TargetDesc){
         .name = arena_printf(arena, "hls %s", part->name),
@@ -38,6 +19,8 @@ static bool describe(const TargetOptions *options, TargetDesc *desc, Arena *aren
         .l2_bytes = 1 << 20,
         .cores = 1,
         .parallel_threshold = INT64_MAX,
+        .streams = true,
+        .float_latency = HLS_FLOAT_ADD_LATENCY,
     };
     return true;
 }
@@ -49,7 +32,7 @@ static bool emit(const LProgram *program, const TargetDesc *desc, const TargetOp
         diag_error(diag, (Span){0}, "-emit=hls writes a folder and needs -o FOLDER to name it");
         return false;
     }
-    const HlsPart *part = find_part(options, diag);
+    const HlsPart *part = hls_part(options, artifacts->arena, diag);
     HlsDesign *design = part ? hls_design(program, options, artifacts->arena, diag) : NULL;
     if (!design || !hls_find_depths(design, diag)) return false;
     hls_add_package(design, part, desc, options, path, artifacts);
@@ -71,6 +54,7 @@ const Target target_hls = {
     .wants_sizes = true,
     .wants_samples = true,
     .describe = describe,
+    .tune = hls_tune,
     .emit = emit,
     .load = hls_load,
     .probe = probe,

@@ -39,6 +39,12 @@ static int main_operand(const Contraction *c) {
     return c->noperands - 1;
 }
 
+/* The operand in whose order the reduction runs: the one that comes through a channel, or the main
+ * one. */
+static int ordering_operand(const Kernel *k, const Contraction *c) {
+    return k->l->target->streams ? 0 : main_operand(c);
+}
+
 static void find_blocks(const Kernel *k, Contraction *c) {
     for (int i = 0; i < c->naxes; i++) {
         int64_t extent;
@@ -98,7 +104,7 @@ static void insert(Ordered *list, int *count, Ordered x) {
 
 static void find_order(const Kernel *k, Contraction *c) {
     Ordered list[2 * MAX_DOMAIN];
-    const Access *access = &c->operands[main_operand(c)];
+    const Access *access = &c->operands[ordering_operand(k, c)];
     const TensorType *type = &underlying(k, access->value)->type;
     c->nparts = 0;
     for (int i = 0; i < c->naxes; i++) {
