@@ -50,6 +50,17 @@ static void take_foreign_names(Maker *b) {
     vec_push(b->arena, &b->taken, b->design->top);
 }
 
+/* Those that a design has already. */
+static void take_names_of(Maker *b) {
+    take_foreign_names(b);
+    for (size_t i = 0; i < b->design->tasks.len; i++) {
+        const HlsTask *task = &b->design->tasks.data[i];
+        vec_push(b->arena, &b->taken, task->name);
+        for (int p = 0; p < task->kernel->nparams; p++)
+            if (task->names[p]) vec_push(b->arena, &b->taken, task->names[p]);
+    }
+}
+
 /* ---- who reads what -------------------------------------------------------------------------- */
 
 static bool writes(const LCall *call, int p) {
@@ -318,8 +329,12 @@ HlsDesign *hls_design(const LProgram *program, const TargetOptions *options, Are
     return hls_verify(design, diag) ? design : NULL;
 }
 
-bool hls_find_depths(HlsDesign *d, Diag *diag) {
-    enum { LEAST = 2, FRAMES = 3 };
+/* ---- depths ---------------------------------------------------------------------------------- */
+
+enum { LEAST_DEPTH = 2 };
+
+static bool find_depths(HlsDesign *d, Diag *diag) {
+    enum { FRAMES = 3 };
     LKernel **kernels = arena_array(d->arena, LKernel *, d->tasks.len + 1);
     LDepths depths;
     for (size_t i = 0; i < d->tasks.len; i++) {
@@ -327,7 +342,8 @@ bool hls_find_depths(HlsDesign *d, Diag *diag) {
     }
     /* Variables of the analysis are numbered in the program. */
     LProgram *program = (LProgram *)(uintptr_t)d->program;
-    if (!ltasks_depths(kernels, d->tasks.len, program, LEAST, FRAMES, d->arena, &depths, diag)) {
+    if (!ltasks_depths(kernels, d->tasks.len, program, LEAST_DEPTH, FRAMES, d->arena, &depths,
+                       diag)) {
         return false;
     }
     for (size_t i = 0; i < depths.channels.len; i++) {
@@ -337,4 +353,73 @@ bool hls_find_depths(HlsDesign *d, Diag *diag) {
         }
     }
     return true;
+}
+
+/* Between the channel and its reader will stand a task with an array. */
+static void add_delay(Maker *b, int channel) {
+    HlsDesign *d = b->design;
+    HlsChannel after = d->channels.data[channel];
+    after.name = file_name(b, arena_printf(b->arena, "%s_delayed", after.name));
+    HlsTask *task =
+        add_task(b, arena_printf(b->arena, "delay_%s", d->channels.data[channel].name), "", 2);
+    int delay = (int)d->tasks.len - 1, reader = after.reader, param = 0;
+    task->channels[0] = channel;
+    task->names[0] = d->channels.data[channel].name;
+    vec_push(b->arena, &d->channels, after);
+    while (d->tasks.data[reader].channels[param] != channel) param++;
+    d->channels.data[channel].reader = delay;
+    d->tasks.data[reader].kernel->params[param]->name = after.name;
+    connect(b, (int)d->channels.len - 1, delay, 1, reader, param);
+}
+
+static void fill_delay(Maker *b, int at, int64_t depth) {
+    HlsTask *task = &b->design->tasks.data[at];
+    const HlsChannel *in = &b->design->channels.data[task->channels[0]];
+    task->kernel = lkernel_delay(b->program, task->name, in->dtype, in->elements, depth,
+                                 task->names[0], task->names[1]);
+    hls_pipeline(b->program->module->dims, (LKernel *)(uintptr_t)task->kernel);
+    task->estimate = hls_estimate(task->kernel);
+}
+
+/* Whether some channel that is no delay's holds more than every channel can. */
+static bool others_wait(const HlsDesign *d, int first) {
+    for (size_t i = 0; i < d->channels.len; i++) {
+        const HlsChannel *c = &d->channels.data[i];
+        if (c->reader < first && c->writer < first && c->depth > LEAST_DEPTH) return true;
+    }
+    return false;
+}
+
+/* A delay that is too far behind makes others wait: each is as much shorter than what its channel
+ * held as it takes for that to end. What comes in bursts is left to the delays' own channels. */
+static bool search_delays(Maker *b, int first, const int64_t *held, Diag *diag) {
+    HlsDesign *d = b->design;
+    int64_t least = 0, most = 0;
+    for (size_t i = (size_t)first; i < d->tasks.len; i++)
+        if (held[i] / 2 > most) most = held[i] / 2;
+    for (int64_t less = 0;; less = least + (most - least) / 2) {
+        for (size_t i = (size_t)first; i < d->tasks.len; i++)
+            fill_delay(b, (int)i, held[i] > less ? held[i] - less : 1);
+        if (!find_depths(d, diag)) return false;
+        if (least == most) return true;
+        *(others_wait(d, first) ? &least : &most) = others_wait(d, first) ? less + 1 : less;
+    }
+}
+
+/* Tools make long channels badly: an array in a task of its own holds what one task is ahead of
+ * another. The two ends of its channels hold the rest. */
+bool hls_find_depths(HlsDesign *d, Diag *diag) {
+    Maker b = {.design = d, .program = (LProgram *)(uintptr_t)d->program, .arena = d->arena};
+    int first = (int)d->tasks.len;
+    size_t count = d->channels.len;
+    int64_t *held = arena_array(d->arena, int64_t, d->tasks.len + count + 1);
+    if (!find_depths(d, diag)) return false;
+    take_names_of(&b);
+    for (size_t i = 0; i < count; i++) {
+        int64_t depth = d->channels.data[i].depth;
+        if (depth < 2 * LEAST_DEPTH) continue;
+        held[d->tasks.len] = depth;
+        add_delay(&b, (int)i);
+    }
+    return (int)d->tasks.len == first || search_delays(&b, first, held, diag);
 }
