@@ -43,8 +43,9 @@ static int64_t block_cycles(Model *m, const LBlock *block);
 
 static void count_body(Model *m, const HlsBody *body, int interval) {
     m->result.dsps += ceil_div(body->dsps, interval);
-    if (body->multiplies > m->result.multiplies) m->result.multiplies = body->multiplies;
-    if (interval > m->result.interval) m->result.interval = interval;
+    if (body->multiplies <= m->result.multiplies) return;
+    m->result.multiplies = body->multiplies;
+    m->result.interval = interval;
 }
 
 static int64_t pipeline_cycles(Model *m, const LStmt *s, int64_t count) {

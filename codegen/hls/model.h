@@ -11,11 +11,14 @@ void hls_sink(LProgram *program, LKernel *kernel);
  * dependences, the two ports of an array and the one end of a channel allow. */
 void hls_pipeline(DimContext *dims, LKernel *kernel);
 
+/* The first pipeline that claims a shorter interval than these allow; null: none. */
+const LStmt *hls_too_fast(DimContext *dims, const LKernel *kernel);
+
 typedef struct HlsEstimate {
     int64_t cycles;     /* of one run */
     int64_t multiplies; /* side by side in the pipeline with most of them */
     int64_t dsps, brams;
-    int interval; /* the longest of a pipeline */
+    int interval; /* of that pipeline */
 } HlsEstimate;
 
 /* A pipeline of n iterations takes latency + interval * (n - 1) cycles; loops around one with

@@ -9,6 +9,8 @@ typedef struct Pipeliner {
     Arena *arena;
     const LStmt *loops[MOST_LOOPS]; /* around, outermost first */
     int depth;
+    bool checks;           /* nothing is changed */
+    const LStmt *too_fast; /* the first that promises too much */
 } Pipeliner;
 
 static int64_t trips(const LStmt *loop) {
@@ -88,8 +90,13 @@ static void pipeline_loop(Pipeliner *p, LStmt *s) {
         HlsBody body = hls_body_begin(p->arena);
         for (size_t i = 0; i < s->body.stmts.len; i++) hls_body_add(&body, s->body.stmts.data[i]);
         int64_t held = recurrence(p, &body), fed = ports(&body);
-        s->loop = LOOP_PIPELINE;
-        s->interval = (int)(held > fed ? held : fed);
+        int interval = (int)(held > fed ? held : fed);
+        if (!p->checks) {
+            s->loop = LOOP_PIPELINE;
+            s->interval = interval;
+        } else if (s->loop == LOOP_PIPELINE && s->interval < interval && !p->too_fast) {
+            p->too_fast = s;
+        }
     }
     p->depth--;
 }
@@ -110,4 +117,11 @@ void hls_pipeline(DimContext *dims, LKernel *kernel) {
     Pipeliner p = {.dims = dims, .arena = arena_create()};
     pipeline_block(&p, &kernel->body);
     arena_destroy(p.arena);
+}
+
+const LStmt *hls_too_fast(DimContext *dims, const LKernel *kernel) {
+    Pipeliner p = {.dims = dims, .arena = arena_create(), .checks = true};
+    pipeline_block(&p, (LBlock *)(uintptr_t)&kernel->body);
+    arena_destroy(p.arena);
+    return p.too_fast;
 }

@@ -97,6 +97,8 @@ static bool check_task(const HlsDesign *d, const HlsTask *task, Diag *diag) {
         if (is_channel != (task->channels[i] >= 0)) found(&check, "a parameter is not connected");
     }
     check_block(&check, &task->kernel->body);
+    if (!check.fault && hls_too_fast(d->program->module->dims, task->kernel))
+        found(&check, "a loop's interval is shorter than its sums, memories and channels allow");
     if (check.fault) {
         diag_error(diag, (Span){0}, "task '%s' of the design cannot be built: %s", task->name,
                    check.fault);

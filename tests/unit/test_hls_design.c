@@ -178,6 +178,17 @@ Test(hls_verify, intervals) {
     refused(&f, "a loop's interval is below 1");
 }
 
+/* One sum of floats takes five cycles a step; the loop that says otherwise is not believed. */
+Test(hls_verify, intervals_that_promise_too_much) {
+    Fixture f = make("network net(a: f32[1, 99]) -> (y: f32[1]) {\n"
+                     "  y = reduce_sum(a * a, axes=[1])\n"
+                     "}\n");
+    LStmt *loop = first_loop(&task_of(&f, "y_reduce")->kernel->body);
+    cr_expect(loop->loop == LOOP_PIPELINE && loop->interval == 5, "%d", loop->interval);
+    loop->interval = 4;
+    refused(&f, "a loop's interval is shorter than its sums, memories and channels allow");
+}
+
 Test(hls_verify, sizes_that_symbols_decide) {
     Fixture f = make(residual);
     LBuffer *buffer = task_of(&f, "fork_a")->kernel->params[0];
