@@ -35,8 +35,8 @@ static void add_task(const HlsDesign *d, const HlsTask *task, StrBuf *out) {
     add_row(out, task->name, operations(task), weight_bytes(task), &task->estimate);
     str_printf(out, "  %s\n", task->source ? task->source->name : "moves elements");
     if (task->source && task->source->plan && *task->source->plan)
-        str_printf(out, "    plan   %s; a new step every %d cycles\n", task->source->plan,
-                   task->estimate.interval);
+        str_printf(out, "    plan   %s; a new step every %d cycle%s\n", task->source->plan,
+                   task->estimate.interval, task->estimate.interval == 1 ? "" : "s");
     for (int p = 0; task->source && p < task->kernel->nparams; p++) {
         if (task->channels[p] < 0) continue;
         const HlsChannel *channel = &d->channels.data[task->channels[p]];
