@@ -60,8 +60,9 @@ typedef struct CDialect {
     const char *barrier;
     const char *keep_loop; /* before a loop that must not be unrolled; null: nothing */
     const char *pipeline;  /* first in a loop, with the interval for %d; null: nothing */
-    /* Channels, by the name of the parameter; null: there are none. */
-    const char *fifo_read, *fifo_write, *fifo_pointer;
+    /* Channels, by the name of the parameter; null: there are none. fifo_element: qualifier of what
+     * the parameter points to; fifo_port: first in the function, one a channel. */
+    const char *fifo_read, *fifo_write, *fifo_element, *fifo_port;
     CMath f32, f64;
     const char *f32_suffix, *i64_suffix, *index_suffix;
     const char *infinity, *nan;

@@ -90,7 +90,7 @@ static void name_parameters(Printer *p) {
         const LBuffer *buffer = p->kernel->params[i];
         if (buffer->space == SPACE_CONSTANT) {
             c_name_constant(p, buffer, constant_name(p, i));
-        } else if (buffer->space == SPACE_FIFO && p->dialect->fifo_pointer) {
+        } else if (buffer->space == SPACE_FIFO && p->dialect->fifo_element) {
             name_channel(p, buffer);
         } else {
             die("kernel %s: %s does not have the space of '%s'", p->kernel->name, p->dialect->name,
@@ -107,10 +107,9 @@ static void signature(Printer *p) {
     for (int i = 0; i < p->kernel->nparams; i++) {
         const LBuffer *buffer = p->kernel->params[i];
         if (buffer->space != SPACE_FIFO) continue;
-        str_printf(&s, "%s%s%s *%s %s", count++ ? ", " : "",
-                   buffer->access == ACCESS_READ ? "const " : "",
-                   c_memory_type(p, buffer->elem.dtype), p->dialect->fifo_pointer,
-                   c_place_of(p, buffer)->name);
+        str_printf(&s, "%s%s%s %s *%s", count++ ? ", " : "",
+                   buffer->access == ACCESS_READ ? "const " : "", p->dialect->fifo_element,
+                   c_memory_type(p, buffer->elem.dtype), c_place_of(p, buffer)->name);
     }
     str_printf(&s, "%s)", count ? "" : "void");
     c_open_block(p, str_text(&s));
@@ -119,18 +118,21 @@ static void signature(Printer *p) {
 
 /* ---- the function ---------------------------------------------------------------------------- */
 
-static void counters(Printer *p) {
-    for (int i = 0; i < p->kernel->nparams; i++) {
-        const LBuffer *buffer = p->kernel->params[i];
-        if (buffer->space != SPACE_FIFO) continue;
-        const char *name = c_place_of(p, buffer)->name;
-        c_line(p, "%s %s = 0;", p->dialect->index, counter_of(p, name));
+static void channels(Printer *p) {
+    for (int pass = 0; pass < 2; pass++) {
+        for (int i = 0; i < p->kernel->nparams; i++) {
+            const LBuffer *buffer = p->kernel->params[i];
+            if (buffer->space != SPACE_FIFO) continue;
+            const char *name = c_place_of(p, buffer)->name;
+            if (pass == 0) c_line(p, p->dialect->fifo_port, name);
+            if (pass == 1) c_line(p, "%s %s = 0;", p->dialect->index, counter_of(p, name));
+        }
     }
 }
 
 static void body(Printer *p) {
     const char *frames = p->function->frames;
-    counters(p);
+    channels(p);
     if (frames) {
         if (p->dialect->keep_loop) c_line(p, "%s", p->dialect->keep_loop);
         const char *frame = c_unique_name(p, "frame");

@@ -204,7 +204,8 @@ const CDialect hls_dialect = {
     .pipeline = "NN_PIPELINE(%d)",
     .fifo_read = "NN_GET(%s)",
     .fifo_write = "NN_PUT(%s, %s);",
-    .fifo_pointer = "NN_FIFO",
+    .fifo_element = "NN_FIFO",
+    .fifo_port = "NN_CHANNEL(%s)",
     .vector_lanes = 1,
     .reserved = hls_words,
 };

@@ -15,6 +15,11 @@
 #define NN_TEXT(...)   #__VA_ARGS__
 #define NN_PRAGMA(...) _Pragma(NN_TEXT(__VA_ARGS__))
 
+/* Elements that some channel must hold for the tasks to come to their end. */
+#ifndef NN_DEEPEST
+#define NN_DEEPEST 2
+#endif
+
 #if defined(__VITIS_HLS__) || (defined(__SYNTHESIS__) && !defined(__BAMBU__))
 /* First in a loop's body: an iteration starts every `interval` cycles. */
 #define NN_PIPELINE(interval) NN_PRAGMA(HLS pipeline II = interval)
@@ -26,20 +31,32 @@
 #define NN_DATAFLOW NN_PRAGMA(HLS dataflow)
 /* First in the top function: how an array of it is reached from outside. */
 #define NN_INTERFACE(array) NN_PRAGMA(HLS interface ap_fifo port = array)
+/* First in a task: the parameter is the end of a channel. */
+#define NN_CHANNEL(parameter)
+/* What such a parameter points to. */
 #define NN_FIFO
 #elif defined(__BAMBU__)
+/* Its channels hold 3 elements, whatever is asked for: with longer ones the tasks run one after the
+ * other, over arrays. Loops are never pipelined. */
 #define NN_PIPELINE(interval)
 #define NN_LOOP NN_PRAGMA(nounroll)
 #define NN_STREAM(channel, elements)
-#define NN_DATAFLOW         NN_PRAGMA(HLS dataflow)
 #define NN_INTERFACE(array) NN_PRAGMA(HLS interface port = array mode = fifo)
 #define NN_FIFO             volatile
+#if NN_DEEPEST <= 3
+#define NN_DATAFLOW           NN_PRAGMA(HLS dataflow)
+#define NN_CHANNEL(parameter) NN_PRAGMA(HLS interface port = parameter mode = fifo)
+#else
+#define NN_DATAFLOW
+#define NN_CHANNEL(parameter)
+#endif
 #else
 #define NN_PIPELINE(interval)
 #define NN_LOOP
 #define NN_STREAM(channel, elements)
 #define NN_DATAFLOW
 #define NN_INTERFACE(array)
+#define NN_CHANNEL(parameter)
 #define NN_FIFO
 #endif
 
