@@ -25,6 +25,9 @@ AbiMembers abi_members(const LProgram *program, const AbiSymbols *symbols, Arena
 const char *abi_identifier(Arena *arena, const char *name);
 const char *abi_upper(Arena *arena, const char *name);
 nn_type abi_type(DType dtype);
+const char *abi_c_type(DType dtype); /* of an element in memory */
+/* A C string literal; a byte that is no plain character is written in octal, whose digits end. */
+void abi_add_literal(StrBuf *out, const char *text, size_t length);
 
 /* nn_expr code, grown piece by piece. */
 typedef struct AbiCode {

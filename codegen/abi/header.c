@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static const char *c_type(DType dtype) {
+const char *abi_c_type(DType dtype) {
     static const char *const names[DTYPE_COUNT] = {
 #define DTYPE(name, bits, class, ctype) [DT_##name] = #ctype,
 #include "ir/dtypes.def"
@@ -162,12 +162,12 @@ static void write_io(const Header *h) {
     }
     for (int i = 0; i < graph->ninputs; i++) {
         const TensorType *type = &graph->inputs[i]->type;
-        str_printf(h->out, "    const %s *%s; /* in: %s */\n", c_type(type->dtype),
+        str_printf(h->out, "    const %s *%s; /* in: %s */\n", abi_c_type(type->dtype),
                    h->members.inputs[i], shape_text(h, type));
     }
     for (int i = 0; i < graph->noutputs; i++) {
         const TensorType *type = &graph->outputs[i]->type;
-        str_printf(h->out, "    %s *%s; /* out: %s */\n", c_type(type->dtype),
+        str_printf(h->out, "    %s *%s; /* out: %s */\n", abi_c_type(type->dtype),
                    h->members.outputs[i], shape_text(h, type));
     }
     str_printf(h->out, "} %s_io;\n\n", h->prefix);

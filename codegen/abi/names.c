@@ -214,3 +214,18 @@ const char *abi_linker_name(Arena *arena, const LProgram *program, const char *p
     return arena_printf(arena, "%s_%s__nn%d_%016llx", prefix, function, NN_ABI_VERSION,
                         (unsigned long long)abi_interface_hash(program, prefix));
 }
+
+void abi_add_literal(StrBuf *out, const char *text, size_t length) {
+    str_putc(out, '"');
+    for (size_t i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (c == '"' || c == '\\' || c == '?') {
+            str_printf(out, "\\%c", c);
+        } else if (c < ' ' || c > '~') {
+            str_printf(out, "\\%03o", c);
+        } else {
+            str_putc(out, (char)c);
+        }
+    }
+    str_putc(out, '"');
+}

@@ -71,8 +71,6 @@ typedef struct HlsValue {
 /* The text with each @{key} replaced. */
 void hls_expand(const char *text, const HlsValue *values, size_t count, StrBuf *out);
 
-const char *hls_c_type(DType dtype);                /* of an element in memory */
-void hls_add_string(StrBuf *out, const char *text); /* as a C literal */
 /* `void top(const uint8_t *image, float *probs)`. */
 const char *hls_prototype(const HlsDesign *design);
 

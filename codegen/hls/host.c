@@ -25,7 +25,7 @@ static const char *finish(Arena *arena, StrBuf *s) {
 
 static const char *literal(Arena *arena, const char *text) {
     StrBuf s = {0};
-    hls_add_string(&s, text);
+    abi_add_literal(&s, text, strlen(text));
     return finish(arena, &s);
 }
 

@@ -31,7 +31,7 @@ static void add_channels(const HlsDesign *d, StrBuf *out) {
     for (size_t i = 0; i < d->channels.len; i++) {
         const HlsChannel *c = &d->channels.data[i];
         if (c->input >= 0 || c->output >= 0) continue;
-        str_printf(out, "    static %s %s[NN_FRAMES * %lld];\n", hls_c_type(c->dtype), c->name,
+        str_printf(out, "    static %s %s[NN_FRAMES * %lld];\n", abi_c_type(c->dtype), c->name,
                    (long long)(c->elements > 0 ? c->elements : 1));
         str_printf(out, "    NN_STREAM(%s, %lld)\n", c->name, (long long)c->depth);
     }

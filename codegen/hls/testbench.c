@@ -27,7 +27,7 @@ static const char *kind_name(DType dtype) {
 }
 
 static void add_array(Bench *b, const char *name, const Tensor *tensor, int64_t elements) {
-    str_printf(&b->arrays, "static %s %s[NN_FRAMES * %lld];\n", hls_c_type(tensor->dtype), name,
+    str_printf(&b->arrays, "static %s %s[NN_FRAMES * %lld];\n", abi_c_type(tensor->dtype), name,
                (long long)(elements > 0 ? elements : 1));
 }
 
@@ -44,7 +44,7 @@ static void add_output(Bench *b, const char *name, const Tensor *tensor, int64_t
     bool half = tensor->dtype == DT_f16 || tensor->dtype == DT_bf16;
     add_array(b, name, tensor, elements);
     StrBuf quoted = {0};
-    hls_add_string(&quoted, name);
+    abi_add_literal(&quoted, name, strlen(name));
     str_printf(&b->check,
                "        good = agrees(%s, sample, %s, %s + frame * %lld,\n"
                "                      at + %lld, %lld, %lld, %s) && good;\n",

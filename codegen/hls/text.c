@@ -23,41 +23,17 @@ void hls_expand(const char *text, const HlsValue *values, size_t count, StrBuf *
     str_append(out, text);
 }
 
-const char *hls_c_type(DType dtype) {
-    static const char *const names[DTYPE_COUNT] = {
-#define DTYPE(name, bits, class, ctype) [DT_##name] = #ctype,
-#include "ir/dtypes.def"
-#undef DTYPE
-    };
-    return names[dtype];
-}
-
-void hls_add_string(StrBuf *out, const char *text) {
-    str_putc(out, '"');
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c == '"' || c == '\\' || c == '?') {
-            str_printf(out, "\\%c", c);
-        } else if (c < ' ' || c > '~') {
-            str_printf(out, "\\%03o", c);
-        } else {
-            str_putc(out, (char)c);
-        }
-    }
-    str_putc(out, '"');
-}
-
 const char *hls_prototype(const HlsDesign *d) {
     const Graph *graph = d->program->graph;
     StrBuf s = {0};
     str_printf(&s, "void %s(", d->top);
     for (int i = 0; i < graph->ninputs; i++) {
-        str_printf(&s, "%sconst %s *%s", i ? ", " : "", hls_c_type(graph->inputs[i]->type.dtype),
+        str_printf(&s, "%sconst %s *%s", i ? ", " : "", abi_c_type(graph->inputs[i]->type.dtype),
                    d->input_names[i]);
     }
     for (int i = 0; i < graph->noutputs; i++) {
         str_printf(&s, "%s%s *%s", i + graph->ninputs ? ", " : "",
-                   hls_c_type(graph->outputs[i]->type.dtype), d->output_names[i]);
+                   abi_c_type(graph->outputs[i]->type.dtype), d->output_names[i]);
     }
     str_append(&s, graph->ninputs + graph->noutputs ? ")" : "void)");
     const char *text = arena_strdup(d->arena, str_text(&s));

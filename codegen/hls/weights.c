@@ -67,7 +67,7 @@ static void add_array(const HlsDesign *d, const HlsTask *task, int p, StrBuf *ou
         require(place >= 0 && place < count);
         order[place] = i;
     }
-    const char *type = hls_c_type(tensor->dtype);
+    const char *type = abi_c_type(tensor->dtype);
     int64_t banks = c_array_banks(task->kernel, task->kernel->params[p], d->arena);
     int64_t each = count / banks;
     require(banks > 0 && each * banks == count);

@@ -17,24 +17,8 @@ typedef struct Writer {
 
 /* ---- pieces ---------------------------------------------------------------------------------- */
 
-/* A string literal; a byte that is no plain character is written in octal, whose digits end. */
-static void add_text(StrBuf *out, const char *text, size_t length) {
-    str_putc(out, '"');
-    for (size_t i = 0; i < length; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if (c == '"' || c == '\\' || c == '?') {
-            str_printf(out, "\\%c", c);
-        } else if (c < ' ' || c > '~') {
-            str_printf(out, "\\%03o", c);
-        } else {
-            str_putc(out, (char)c);
-        }
-    }
-    str_putc(out, '"');
-}
-
 static void add_name(StrBuf *out, const char *text) {
-    add_text(out, text, strlen(text));
+    abi_add_literal(out, text, strlen(text));
 }
 
 static void add_integer(StrBuf *out, int64_t value) {
@@ -154,7 +138,7 @@ static void write_source(Writer *w) {
         size_t length = strcspn(at, "\n");
         length += at[length] == '\n';
         str_append(w->out, "    ");
-        add_text(w->out, at, length);
+        abi_add_literal(w->out, at, length);
         at += length;
         str_append(w->out, *at ? "\n" : ";\n\n");
     }
