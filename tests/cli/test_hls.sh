@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Designs from outside: what nnc writes compiles without a warning, gives the reference's answers, and notices changed data.
 . tests/cli/lib.sh
+drivers_leak
 digits=examples/digits
 command -v cc >/dev/null || exit 77
 compilers=$(for c in gcc clang clang-19; do command -v $c >/dev/null && echo $c; done)
