@@ -304,7 +304,7 @@ static int64_t int_value(DType dtype, Values values, uint64_t *state) {
     if (values == VALUES_SMALL) return (int64_t)(word >> 40 & (lo < 0 ? 15 : 7)) - (lo < 0 ? 8 : 0);
     if (values == VALUES_POSITIVE) return 1 + (int64_t)((word >> 40) % (hi < 9 ? 7 : 9));
     if (values == VALUES_SPECIAL && (word & 1)) return edges[word >> 40 & 7];
-    return lo + (int64_t)(range == UINT64_MAX ? word : word % (range + 1));
+    return (int64_t)((uint64_t)lo + (range == UINT64_MAX ? word : word % (range + 1)));
 }
 
 void fill_values(Tensor *tensor, Values values, uint64_t seed) {
