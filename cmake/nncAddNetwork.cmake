@@ -1,13 +1,14 @@
-# nnc_add_network(<target> <net.nn> [TARGET cpu|opencl] [NAME name] [NETWORK name] [WEIGHTS file] [OPTIONS option...])
+# nnc_add_network(<target> <net.nn> [TARGET cpu|opencl|hls] [NAME name] [NETWORK name] [WEIGHTS file] [OPTIONS option...])
 #
 # Compiles a network and adds it to <target>, an executable or library of the same folder: <target> is linked with the
 # generated code and can include the generated header. Compiled again when the source, a file that it imports, the
 # weights, the compiler or these arguments change. Call it once for each network.
 #
 #   TARGET   what to compile for: cpu (the default), an object; opencl, C that is compiled with <target> and linked with
-#            nnc::runtime
+#            nnc::runtime; hls, a folder with a design for FPGAs, whose simulation is compiled with <target>
 #   NAME     of the header (NAME.h) and prefix of all generated names. Default: the header is called like NETWORK or the
-#            source, and the prefix is the network's name
+#            source, and the prefix is the network's name (with hls
+#            it is the header's, so that the files' names are known)
 #   NETWORK  which network of the file, where it has several
 #   WEIGHTS  .safetensors or .npz, or random[:SEED]; default: the file that is called like the source, beside it. A file
 #            that another command of the folder makes is made first.
@@ -23,31 +24,48 @@ cmake_policy(VERSION 3.20...3.25)
 #   sources  files that become part of the program: objects, or C that CMake compiles
 #   others   what is written besides
 #   include  the folder of the header
+#   options  of the C compiler for C among the sources
+#   external what -weights-out=external writes; empty where there is nothing
 #   weights  a file that the assembler brings into the first source; empty where there is none
 #   for_cpu  whether the code is a processor's, which -mtriple names
-#   runtime  whether the code calls libnnrt
+#   libraries that the code calls
 function(_nnc_files target stem)
-  set(rows cpu opencl)
+  set(rows cpu opencl hls)
   set(weights "")
+  set(options -w)
+  set(external "${stem}.weights")
+  set(libraries "")
   get_filename_component(include "${stem}" DIRECTORY)
   if(target STREQUAL "cpu")
     set(product "${stem}.o")
     set(sources "${stem}.o")
     set(others "${stem}.h")
     set(for_cpu TRUE)
-    set(runtime FALSE)
   elseif(target STREQUAL "opencl")
     set(product "${stem}.c")
     set(sources "${stem}.c")
     set(weights "${stem}.weights")
     set(others "${stem}.h" "${stem}.cl" "${weights}")
     set(for_cpu FALSE)
-    set(runtime TRUE)
+    set(libraries nnc::runtime)
+  elseif(target STREQUAL "hls")
+    get_filename_component(name "${stem}" NAME)
+    set(product "${stem}_hls")
+    set(include "${product}")
+    set(sources "${product}/${name}.c" "${product}/${name}_host.c")
+    set(others "")
+    foreach(file "${name}.h" "${name}_weights.h" nn_hls.h "${name}_tb.c" golden.bin Makefile vitis.tcl bambu.sh report.txt)
+      list(APPEND others "${product}/${file}")
+    endforeach()
+    set(external "")
+    set(for_cpu FALSE)
+    list(APPEND options -ffp-contract=off)
+    set(libraries pthread m)
   else()
     list(JOIN rows ", " rows)
     message(FATAL_ERROR "nnc_add_network: TARGET '${target}' is not there; this version of nnc has: ${rows}")
   endif()
-  foreach(variable product sources others include weights for_cpu runtime)
+  foreach(variable product sources others include weights options external for_cpu libraries)
     set(${variable} "${${variable}}" PARENT_SCOPE)
   endforeach()
 endfunction()
@@ -116,7 +134,7 @@ endfunction()
 
 # Generated C is compiled as it is: the warnings that the program asks for are not for it, and nothing is put in front of
 # it. (CMake leaves sources with options of their own out of unity builds.)
-function(_nnc_add_sources target sources weights)
+function(_nnc_add_sources target sources weights options)
   foreach(source IN LISTS sources)
     if(NOT source MATCHES "[.]c$")
       continue()
@@ -126,7 +144,7 @@ function(_nnc_add_sources target sources weights)
       message(FATAL_ERROR "nnc_add_network: '${target}' gets a network in C, a language that the project does not have; "
         "name it: project(... LANGUAGES C CXX)")
     endif()
-    set_source_files_properties("${source}" PROPERTIES LANGUAGE C COMPILE_OPTIONS "-w" SKIP_PRECOMPILE_HEADERS ON)
+    set_source_files_properties("${source}" PROPERTIES LANGUAGE C COMPILE_OPTIONS "${options}" SKIP_PRECOMPILE_HEADERS ON)
   endforeach()
   if(weights)
     list(GET sources 0 source)
@@ -137,15 +155,15 @@ function(_nnc_add_sources target sources weights)
 endfunction()
 
 # As target_link_libraries does it with PRIVATE, which does not go with calls of it that lack such a word.
-function(_nnc_link_runtime target)
-  if(NOT TARGET nnc::runtime)
+function(_nnc_link target library)
+  if(library STREQUAL "nnc::runtime" AND NOT TARGET nnc::runtime)
     message(STATUS "nnc_add_network: the network of '${target}' calls libnnrt; link one that was built for this machine")
     return()
   endif()
-  set_property(TARGET ${target} APPEND PROPERTY LINK_LIBRARIES nnc::runtime)
+  set_property(TARGET ${target} APPEND PROPERTY LINK_LIBRARIES ${library})
   get_target_property(type ${target} TYPE)
   if(type STREQUAL "STATIC_LIBRARY")
-    set_property(TARGET ${target} APPEND PROPERTY INTERFACE_LINK_LIBRARIES "$<LINK_ONLY:nnc::runtime>")
+    set_property(TARGET ${target} APPEND PROPERTY INTERFACE_LINK_LIBRARIES "$<LINK_ONLY:${library}>")
   endif()
 endfunction()
 
@@ -173,10 +191,15 @@ function(nnc_add_network target source)
   endif()
   if(DEFINED arg_NAME)
     set(name "${arg_NAME}")
-    list(APPEND arguments "-prefix=${arg_NAME}")
     if(NOT name MATCHES "^[A-Za-z_][A-Za-z0-9_]*$")
       message(FATAL_ERROR "nnc_add_network: NAME takes a C identifier, found '${name}'")
     endif()
+  endif()
+  if(arg_TARGET STREQUAL "hls" AND NOT name MATCHES "^[A-Za-z_][A-Za-z0-9_]*$")
+    message(FATAL_ERROR "nnc_add_network: '${name}' is no C identifier, which hls needs; give a NAME")
+  endif()
+  if(DEFINED arg_NAME OR arg_TARGET STREQUAL "hls")
+    list(APPEND arguments "-prefix=${name}")
   endif()
   if(DEFINED arg_WEIGHTS AND arg_WEIGHTS MATCHES "^random(:|$)")
     list(APPEND arguments "-weights=${arg_WEIGHTS}")
@@ -202,7 +225,7 @@ function(nnc_add_network target source)
   endif()
   set(written ${sources} ${others})
   if(arg_OPTIONS MATCHES "(^|;)--?weights-out(=|;|$)")
-    list(APPEND written "${stem}.weights")
+    list(APPEND written ${external})
     list(REMOVE_DUPLICATES written)
     set(weights "")
   endif()
@@ -215,11 +238,13 @@ function(nnc_add_network target source)
     WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}"
     COMMENT "Compiling network ${shown} for ${arg_TARGET}"
     VERBATIM)
-  _nnc_add_sources(${target} "${sources}" "${weights}")
+  _nnc_add_sources(${target} "${sources}" "${weights}" "${options}")
+  # A testbench is C too, with a main of its own.
+  set_source_files_properties(${others} PROPERTIES HEADER_FILE_ONLY ON)
   target_sources(${target} PRIVATE ${others})
-  if(runtime)
-    _nnc_link_runtime(${target})
-  endif()
+  foreach(library IN LISTS libraries)
+    _nnc_link(${target} ${library})
+  endforeach()
   get_target_property(headers nnc::headers INTERFACE_INCLUDE_DIRECTORIES)
   target_include_directories(${target} PRIVATE "${include}" "${headers}")
 endfunction()

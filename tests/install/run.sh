@@ -78,7 +78,7 @@ END
 # ---- cmake ----
 
 # Names of the networks that were compiled since the last call, and of the programs that were linked.
-stamp() { (cd "$TMP/build" && find nnc app lean -type f \( -name '*.[oc]' -o -name app -o -name lean \) -printf '%f %T@\n' | sort); }
+stamp() { (cd "$TMP/build" && find nnc app lean -type f \( -name '*.[oc]' ! -name '*_host.c' ! -name '*_tb.c' -o -name app -o -name lean \) -printf '%f %T@\n' | sort); }
 built() {
     local before=$TMP/build/stamp.before
     [ -f "$before" ] || : >"$before"
@@ -113,12 +113,13 @@ check_answer() {
     [ "$found" = "3 2.0000 large 3" ] || fail "the program says '$found'"
 }
 # runs_here TARGET: whether networks for it can run on this machine.
-runs_here() { "$PREFIX/bin/nnc" devices | grep -q "^$1 .*\(cores\|units\)"; }
+runs_here() { "$PREFIX/bin/nnc" devices | grep -q "^$1 .*\(cores\|units\|simulation\)"; }
 
 configure() { step cmake -S "$TMP/my project" -B "$TMP/build" -DCMAKE_PREFIX_PATH="$PREFIX" "$@"; }
 # check_rebuilds TARGET FIRST: FIRST is what the first build makes.
 check_rebuilds() {
-    local project="$TMP/my project" all="app brief digits large lean other small"
+    local project="$TMP/my project" all="app brief digits large lean other small" header=digits.h
+    [ "$1" = hls ] && header=digits_hls/digits.h
     rebuilds "$2" "$1: first build"
     if runs_here "$1"; then check_answer "$TMP/build/app"; else echo "not run: no device for $1"; fi
     step "$TMP/build/lean"
@@ -130,7 +131,7 @@ check_rebuilds() {
     touch "$project/digits" "$project/parts/unrelated.nn" "$project/data/unrelated.npz"; rebuilds "" "$1: other files"
     configure -DSMALL_WEIGHTS=random:2; rebuilds "app small" "$1: arguments changed"
     configure -DSMALL_WEIGHTS=random:2; rebuilds "" "$1: configured again"
-    rm "$TMP"/build/nnc/app/digits.h; rebuilds "app digits" "$1: an output deleted"
+    rm "$TMP/build/nnc/app/$header"; rebuilds "app digits" "$1: an output deleted"
     mv "$project/parts/the head.nn" "$TMP/kept"
     if cmake --build "$TMP/build" >"$TMP/log" 2>&1; then fail "$1: an import was deleted, and all is well"; fi
     grep -qF 'my nets.nn:1:' "$TMP/log" || { fail "$1: a deleted import:"; cat "$TMP/log" >&2; }
@@ -139,7 +140,7 @@ check_rebuilds() {
 }
 
 check_refusals() {
-    refused "TARGET 'vax' is not there; this version of nnc has: cpu, opencl" 'nnc_add_network(app a.nn TARGET vax)'
+    refused "TARGET 'vax' is not there; this version of nnc has: cpu, opencl, hls" 'nnc_add_network(app a.nn TARGET vax)'
     refused "there is no target 'nothing'" 'nnc_add_network(nothing a.nn)'
     refused "unknown arguments: TARGETS;cpu" 'nnc_add_network(app a.nn TARGETS cpu)'
     refused "no value for NAME" 'nnc_add_network(app a.nn NAME)'
@@ -147,6 +148,7 @@ check_refusals() {
     refused "'-weights=w.npz' among the OPTIONS: use WEIGHTS" 'nnc_add_network(app a.nn OPTIONS -weights=w.npz)'
     refused "'-o' among the OPTIONS" 'nnc_add_network(app a.nn OPTIONS -o a.o)'
     refused "has a network 'digits' already" 'nnc_add_network(app a.nn NAME digits)'
+    refused "'my nets' is no C identifier" 'nnc_add_network(app "my nets.nn" TARGET hls)'
     refused "'none' is neither an executable" $'add_library(none INTERFACE)\nnnc_add_network(none a.nn)'
     mkdir "$TMP/no c"
     cat >"$TMP/no c/CMakeLists.txt" <<'END'
@@ -198,6 +200,9 @@ part_cmake() {
     configure -DNETWORK_TARGET=opencl -DSMALL_WEIGHTS=random:1
     check_rebuilds opencl "app brief digits lean other small"
     check_pictures opencl
+    configure -DNETWORK_TARGET=hls -DSMALL_WEIGHTS=random:1
+    check_rebuilds hls "app brief digits lean other small"
+    check_pictures hls
     check_refusals
 }
 
