@@ -100,8 +100,10 @@ static int path_from(HlsBody *body, Memo *known, LX x, const LBuffer *buffer) {
         LX value = memo_get(&body->lets, x->var);
         if (value) longest = path_from(body, known, value, buffer);
     }
-    for (int i = 0; i < x->nargs && !(x->kind == LX_LOAD && x->buffer == buffer); i++) {
-        int path = path_from(body, known, x->args[i], buffer);
+    bool found_here = longest >= 0;
+    for (int i = 0; i < x->nargs + 2 && !found_here; i++) {
+        LX part = i < x->nargs ? x->args[i] : i == x->nargs ? x->mask : x->passthrough;
+        int path = part ? path_from(body, known, part, buffer) : -1;
         if (path >= 0 && path + hls_cost(x).latency > longest) longest = path + hls_cost(x).latency;
     }
     Late *late = arena_new(body->arena, Late);

@@ -401,8 +401,9 @@ static bool search_delays(Maker *b, int first, const int64_t *held, Diag *diag) 
         for (size_t i = (size_t)first; i < d->tasks.len; i++)
             fill_delay(b, (int)i, held[i] > less ? held[i] - less : 1);
         if (!find_depths(d, diag)) return false;
-        if (least == most) return true;
+        if (less == most) return true;
         *(others_wait(d, first) ? &least : &most) = others_wait(d, first) ? less + 1 : less;
+        if (most - least <= most / 16) least = most; /* near enough */
     }
 }
 

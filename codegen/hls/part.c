@@ -63,7 +63,7 @@ static const HlsPart *read_part(const char *path, Arena *arena, Diag *diag) {
     for (int line = 1; text && *text; line++) {
         char *end = strchr(text, '\n');
         if (end) *end = '\0';
-        char *equals = strchr(text, '='), *key = trim(text);
+        char *key = trim(text), *equals = strchr(key, '=');
         bool ok = *key == '\0';
         if (!ok && equals && key < equals) {
             *equals = '\0';

@@ -1,4 +1,6 @@
 /* Which loops are pipelined, and how often an iteration can start. */
+#include <stdlib.h>
+
 #include "codegen/hls/model.h"
 #include "ir/loop/affine.h"
 
@@ -35,10 +37,40 @@ static bool equal_index(const HlsAccess *a, const HlsAccess *b) {
     return true;
 }
 
+static const LStmt *loop_of(const Pipeliner *p, const LExpr *var) {
+    for (int i = 0; i < p->depth; i++)
+        if (var->kind == LX_VAR && p->loops[i]->var == var->var) return p->loops[i];
+    return NULL;
+}
+
+/* Whether different values of the loops' variables give different indices along the axis: it is a
+ * sum in which each variable's steps are longer than all smaller ones reach together. */
+static bool is_injective(const Pipeliner *p, LX index) {
+    Affine a;
+    if (!affine_of(p->dims, index, &a)) return false;
+    int64_t reach = 0;
+    bool taken[AFFINE_TERMS] = {false};
+    for (int n = 0; n < a.nterms; n++) {
+        int next = -1;
+        for (int t = 0; t < a.nterms; t++) {
+            if (a.terms[t].coef.d || !loop_of(p, a.terms[t].atom)) return false;
+            if (!taken[t] && (next < 0 || llabs(a.terms[t].coef.n) < llabs(a.terms[next].coef.n)))
+                next = t;
+        }
+        taken[next] = true;
+        int64_t step = llabs(a.terms[next].coef.n);
+        if (step <= reach) return false;
+        reach += step * (trips(loop_of(p, a.terms[next].atom)) - 1);
+    }
+    return true;
+}
+
 /* Iterations between a write of an element and the next that touches it: the loops inside the
  * innermost one that comes back to it. 0: none does. */
 static int64_t distance(const Pipeliner *p, const HlsAccess *write) {
     int64_t apart = 1;
+    for (int i = 0; i < write->buffer->rank; i++)
+        if (!is_injective(p, write->index[i])) return 1;
     for (int i = p->depth - 1; i >= 0; i--) {
         if (!moves_with(p, write->index, write->buffer->rank, p->loops[i]->var)) return apart;
         apart *= trips(p->loops[i]);

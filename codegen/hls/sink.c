@@ -20,7 +20,7 @@ typedef struct Sinker {
 /* ---- what may move --------------------------------------------------------------------------- */
 
 typedef struct Loads {
-    const LBlock *inside;
+    const LBlock *block;
     bool clash;
 } Loads;
 
@@ -35,7 +35,7 @@ static bool stores_to(const LBlock *block, const LBuffer *buffer) {
 
 static bool check_load(void *context, LX x) {
     Loads *loads = context;
-    if (x->kind == LX_LOAD && stores_to(loads->inside, x->buffer)) loads->clash = true;
+    if (x->kind == LX_LOAD && stores_to(loads->block, x->buffer)) loads->clash = true;
     return !loads->clash;
 }
 
@@ -43,10 +43,11 @@ static bool is_read(const LStmt *s) {
     return s->kind == LS_LET && s->value->kind == LX_FIFO_READ;
 }
 
-/* A value that the loop can compute anew each time. */
-static bool is_pure(const LStmt *s, const LStmt *loop) {
+/* A value that the loop can compute anew each time: neither it nor what stands before it changes
+ * what is loaded. */
+static bool is_pure(const LStmt *s, const LBlock *block) {
     if (s->kind != LS_LET || is_read(s)) return false;
-    Loads loads = {&loop->body, false};
+    Loads loads = {block, false};
     lx_each(s->value, check_load, &loads);
     return !loads.clash;
 }
@@ -63,7 +64,7 @@ static bool fits(const LBlock *block) {
         const LStmt *s = block->stmts.data[i];
         bool whole = s->kind == LS_IF && !hls_has_loop(&s->body) && !hls_has_loop(&s->otherwise);
         bool store = s->kind == LS_STORE;
-        if (s->kind != LS_DECLARE && !is_read(s) && !is_pure(s, loop) && !whole && !store)
+        if (s->kind != LS_DECLARE && !is_read(s) && !is_pure(s, block) && !whole && !store)
             return false;
     }
     return true;

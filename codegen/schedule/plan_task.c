@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* An array has two ports. */
-enum { MOST_TERMS = 2, MOST_TILE = 16 };
+enum { MOST_TERMS = 2, MOST_TILE = 16, MOST_LANES = 4096 };
 
 int task_inner(const Contraction *c) {
     return c->norder > 0 ? c->order[c->norder - 1] : -1;
@@ -116,7 +116,7 @@ TaskPlan task_plan(const Contraction *c, const TargetDesc *target) {
     bool many_lanes = more && task_inner(c) >= 0 && splits_operands(c, task_inner(c));
     bool many_terms = more && c->combine == COMBINE_DOT && task_last(c) >= 0 &&
                       c->axes[task_last(c)].block == 1 && splits_operands(c, task_last(c));
-    for (int lanes = 1; lanes <= (many_lanes ? costs.inner : 1); lanes++) {
+    for (int lanes = 1; lanes <= MOST_LANES && lanes <= (many_lanes ? costs.inner : 1); lanes++) {
         for (int terms = 1; terms <= (many_terms ? MOST_TERMS : 1); terms++) {
             if (costs.inner % lanes != 0 || costs.last % terms != 0) continue;
             TaskPlan plan = {lanes, choose_tile(&costs, lanes), terms};

@@ -82,6 +82,13 @@ Test(hls_pipeline, sums_side_by_side) {
     cr_expect_eq(interval_of("declare a: private f32[2, 8]\nserial k in 0..9 { serial o in 0..8 {\n"
                              "a[0, o] = a[0, o] + x[k]\n a[1, o] = a[1, o] + x[k] } }"),
                  1);
+    /* Two variables that lead to one element: the next step may be there already. */
+    cr_expect_eq(interval_of("declare a: private f32[64]\nserial v in 0..8 { serial w in 0..8 {\n"
+                             "a[v + w] = a[v + w] + x[v] } }"),
+                 5);
+    cr_expect_eq(interval_of("declare a: private f32[64]\nserial v in 0..8 { serial w in 0..8 {\n"
+                             "a[8 * v + w] = a[8 * v + w] + x[v] } }"),
+                 1);
     /* Elements that may be the same are taken to be. */
     cr_expect_eq(interval_of("declare a: private f32[64]\n"
                              "serial v in 0..63 { a[v + 1] = a[v] + x[v] }"),
@@ -243,6 +250,24 @@ Test(hls_sink, loads_that_the_loop_changes_stay) {
     arena_destroy(f.arena);
 }
 
+/* What stands before it is done the first time only, so that it must not change what is loaded. */
+Test(hls_sink, loads_that_come_before_a_change_stay) {
+    Fixture f = start();
+    LKernel *k = read_kernel(&f, "declare s: private f32[1]\n"
+                                 "s[0] = 1.0\n"
+                                 "serial r in 0..4 {\n"
+                                 "  let a = s[0]\n"
+                                 "  s[0] = a + 1.0\n"
+                                 "  serial c in 0..2 { y[2 * r + c] = a }\n"
+                                 "}");
+    hls_sink(f.program, k);
+    float y[64] = {0};
+    LMemory params[] = {memory(y, 64), memory(y, 64), memory(y, 64), memory(y, 0), memory(y, 0)};
+    cr_assert_eq(run(&f, k, params), LFAULT_NONE, "%s", diag_text(f.diag));
+    for (int i = 0; i < 8; i++) cr_expect_eq(y[i], (float)(1 + i / 2), "%d: %g", i, y[i]);
+    arena_destroy(f.arena);
+}
+
 /* ---- parts ----------------------------------------------------------------------------------- */
 
 static const HlsPart *part_from(const char *text, Arena *arena, Diag *diag) {
@@ -268,6 +293,7 @@ Test(hls_part, files) {
         "part = $(reboot)\nclock = 10\ndsps = 900\nbrams = 1\n",
         "part = \nclock = 10\ndsps = 900\nbrams = 1\n",
         "port = xc7z045ffg900-2\n",
+        "part = xc7z045ffg900-2\nclock = 10\ndsps # = 5\nbrams = 1\n",
         "= 3\n",
         "\x7f\x45\x4c\x46\x02\x01",
     };
