@@ -111,6 +111,20 @@ static Val operation(const LayerCall *c, OpKind op, int count, Value *const *par
 
 /* ---- the layers ---- */
 
+/* Filters, kernel and groups of a convolution from that many channels. */
+static bool needs_filters(const LayerCall *c, int64_t channels) {
+    int64_t filters = argument(c, "filters")->i, groups = argument(c, "groups")->i;
+    if (!needs_at_least(c, "filters", 1) || !needs_at_least(c, "kernel", 1) ||
+        !needs_at_least(c, "groups", 1))
+        return false;
+    if (channels % groups == 0 && filters % groups == 0) return true;
+    diag_error(c->e->diag, argument_span(c, "groups"),
+               "groups=%" PRId64 " must divide the %" PRId64 " channels of %s and the %" PRId64
+               " filters",
+               groups, channels, elab_type_text(c->e, &c->x->type), filters);
+    return false;
+}
+
 static bool conv2d_pad(const LayerCall *c, Attr *pad) {
     if (pad->kind != ATTR_STRING) return true;
     int64_t *sides = arena_array(c->e->arena, int64_t, 4);
@@ -124,18 +138,9 @@ static bool conv2d_pad(const LayerCall *c, Attr *pad) {
 /* weight [filters, channels / groups, kernel], bias [filters] */
 static Val build_conv2d(const LayerCall *c) {
     int64_t channels, filters = argument(c, "filters")->i, groups = argument(c, "groups")->i;
-    if (!needs_float_of_rank(c, 4, 4) || !known_size(c, 1, "channels", &channels))
+    if (!needs_float_of_rank(c, 4, 4) || !known_size(c, 1, "channels", &channels) ||
+        !needs_filters(c, channels))
         return val_error();
-    if (!needs_at_least(c, "filters", 1) || !needs_at_least(c, "kernel", 1) ||
-        !needs_at_least(c, "groups", 1))
-        return val_error();
-    if (channels % groups != 0 || filters % groups != 0) {
-        diag_error(c->e->diag, argument_span(c, "groups"),
-                   "groups=%" PRId64 " must divide the %" PRId64 " channels of %s and the %" PRId64
-                   " filters",
-                   groups, channels, elab_type_text(c->e, &c->x->type), filters);
-        return val_error();
-    }
     Attr attrs[] = {*argument(c, "stride"), *argument(c, "pad"), *argument(c, "dilation"),
                     *argument(c, "groups")};
     if (!conv2d_pad(c, &attrs[1])) return val_error();
@@ -145,6 +150,34 @@ static Val build_conv2d(const LayerCall *c) {
         parameter(c, "weight", 4, (int64_t[]){filters, channels / groups, kernel[0], kernel[1]})};
     if (parameters[0] && bias) parameters[1] = parameter(c, "bias", 1, &filters);
     return operation(c, OP_conv2d, bias ? 2 : 1, parameters, COUNT_OF(attrs), attrs);
+}
+
+static bool conv_transpose2d_pad(const LayerCall *c, Attr *pad) {
+    if (pad->kind != ATTR_STRING) return true;
+    int64_t *sides = arena_array(c->e->arena, int64_t, 4);
+    if (!same_pad_transposed(c->e, argument_span(c, "pad"), argument(c, "kernel")->ints,
+                             argument(c, "stride")->ints, argument(c, "dilation")->ints,
+                             argument(c, "output_pad")->ints, sides))
+        return false;
+    *pad = attr_ints("pad", 4, sides);
+    return true;
+}
+
+/* weight [channels, filters / groups, kernel], bias [filters] */
+static Val build_conv_transpose2d(const LayerCall *c) {
+    int64_t channels, filters = argument(c, "filters")->i, groups = argument(c, "groups")->i;
+    if (!needs_float_of_rank(c, 4, 4) || !known_size(c, 1, "channels", &channels) ||
+        !needs_filters(c, channels))
+        return val_error();
+    Attr attrs[] = {*argument(c, "stride"), *argument(c, "pad"), *argument(c, "output_pad"),
+                    *argument(c, "dilation"), *argument(c, "groups")};
+    if (!conv_transpose2d_pad(c, &attrs[1])) return val_error();
+    const int64_t *kernel = argument(c, "kernel")->ints;
+    bool bias = argument(c, "bias")->i;
+    Value *parameters[2] = {
+        parameter(c, "weight", 4, (int64_t[]){channels, filters / groups, kernel[0], kernel[1]})};
+    if (parameters[0] && bias) parameters[1] = parameter(c, "bias", 1, &filters);
+    return operation(c, OP_conv_transpose2d, bias ? 2 : 1, parameters, COUNT_OF(attrs), attrs);
 }
 
 /* weight [units, in], or [in, units] for weight="io"; bias [units] */
@@ -245,6 +278,12 @@ static const Layer layers[] = {
      {INT("filters"), INTS("kernel"), INTS_OR("stride", 2, 1, 1), INTS_OR("pad", 4, 0, 0, 0, 0),
       INTS_OR("dilation", 2, 1, 1), INT_OR("groups", 1), BOOL_OR("bias", true)},
      build_conv2d},
+    {"conv_transpose2d",
+     "x",
+     {INT("filters"), INTS("kernel"), INTS_OR("stride", 2, 1, 1), INTS_OR("pad", 4, 0, 0, 0, 0),
+      INTS_OR("output_pad", 2, 0, 0), INTS_OR("dilation", 2, 1, 1), INT_OR("groups", 1),
+      BOOL_OR("bias", true)},
+     build_conv_transpose2d},
     {"dense", "x", {INT("units"), BOOL_OR("bias", true), STRING_OR("weight", "oi")}, build_dense},
     {"batch_norm", "x", {FLOAT_OR("eps", 1e-5)}, build_batch_norm},
     {"layer_norm", "x", {ANY_INTS("axes"), FLOAT_OR("eps", 1e-5)}, build_layer_norm},
