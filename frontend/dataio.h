@@ -31,7 +31,7 @@ typedef enum ExtraWeights { EXTRA_WARN, EXTRA_ERROR } ExtraWeights;
 
 /* Binds the graph's parameters to a file: every one must be there in its type and shape, or one
  * diagnostic lists all that are missing or differ. `num_batches_tracked` is ignored, other
- * leftovers are one warning or error. Names that begin with "in." or "out." are test data and are
+ * leftovers are one warning or error, unless they are second names of what is used. Names that begin with "in." or "out." are test data and are
  * passed over. Sets graph->module->params; the file's names and data must live as long as the
  * module. */
 bool params_from_file(Graph *graph, const TensorFile *file, const char *path, ExtraWeights extra,

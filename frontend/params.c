@@ -12,8 +12,9 @@ typedef struct Binder {
     Arena *scratch;
     const Node **params; /* one a path, in path order */
     size_t nparams;
-    bool *used;    /* by index in the file */
-    StrBuf faults; /* one line for each parameter that is missing or differs */
+    const Tensor **found; /* of each parameter; null: missing */
+    bool *used;           /* by index in the file */
+    StrBuf faults;        /* one line for each parameter that is missing or differs */
     size_t nfaults;
 } Binder;
 
@@ -57,11 +58,13 @@ static bool fits(const Tensor *tensor, const TensorType *type) {
            memcmp(dims, tensor->dims, (size_t)type->rank * sizeof dims[0]) == 0;
 }
 
-static void match_param(Binder *b, const Node *node) {
+static void match_param(Binder *b, size_t index) {
+    const Node *node = b->params[index];
     const TensorType *type = &node->results[0]->type;
     const char *name = param_path(node),
                *text = type_text(b->graph->module->dims, b->scratch, type);
     const Tensor *tensor = tensor_file_find(b->file, name);
+    b->found[index] = tensor;
     if (tensor) b->used[tensor - b->file->tensors] = true;
     if (tensor && fits(tensor, type)) return;
     b->nfaults++;
@@ -87,12 +90,27 @@ static bool passed_over(const char *name) {
            has_prefix(name, "out.");
 }
 
+static bool same_tensor(const Tensor *t, const Tensor *u) {
+    if (u->dtype != t->dtype || u->rank != t->rank) return false;
+    if (memcmp(u->dims, t->dims, (size_t)t->rank * sizeof t->dims[0]) != 0) return false;
+    /* Vectors are alike by chance too, as biases of 0. */
+    return u->data == t->data || (t->rank > 1 && memcmp(u->data, t->data, t->bytes) == 0);
+}
+
+/* Whether the network uses the tensor by another name: tied weights, stored under each. */
+static bool is_second_name(const Binder *b, const Tensor *tensor) {
+    for (size_t i = 0; i < b->nparams; i++)
+        if (b->found[i] && same_tensor(b->found[i], tensor)) return true;
+    return false;
+}
+
 static bool report_leftovers(const Binder *b, ExtraWeights extra) {
     enum { SHOWN = 8 };
     StrBuf list = {0};
     size_t count = 0;
     for (size_t i = 0; i < b->file->count; i++) {
-        if (b->used[i] || passed_over(b->file->names[i])) continue;
+        if (b->used[i] || passed_over(b->file->names[i]) || is_second_name(b, &b->file->tensors[i]))
+            continue;
         if (count < SHOWN) str_printf(&list, "%s%s", count ? ", " : "", b->file->names[i]);
         count++;
     }
@@ -122,8 +140,9 @@ bool params_from_file(Graph *graph, const TensorFile *file, const char *path, Ex
     Binder b = {
         .graph = graph, .file = file, .path = path, .diag = diag, .scratch = arena_create()};
     b.params = graph_params(graph, b.scratch, &b.nparams);
+    b.found = arena_array(b.scratch, const Tensor *, b.nparams);
     b.used = arena_array(b.scratch, bool, file->count);
-    for (size_t i = 0; i < b.nparams; i++) match_param(&b, b.params[i]);
+    for (size_t i = 0; i < b.nparams; i++) match_param(&b, i);
     if (b.nfaults > 0)
         diag_error(diag, (Span){0}, "the weights in '%s' do not fit the network:%s", path,
                    str_text(&b.faults));

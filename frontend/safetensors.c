@@ -163,6 +163,29 @@ static bool read_entries(const Reader *r, const cJSON *header, TensorFile *file)
            tensor_file_sort(r->arena, file, r->path, r->diag);
 }
 
+/* safetensors' save_model writes a tensor that a model has under several names once, and each other
+ * name into the metadata, as a key whose value is the name that was kept. */
+static bool add_second_names(const Reader *r, const cJSON *metadata, TensorFile *file) {
+    if (!cJSON_IsObject(metadata)) return true;
+    size_t count = file->count, room = count + (size_t)cJSON_GetArraySize(metadata);
+    const char **all_names = arena_array(r->arena, const char *, room);
+    Tensor *tensors = arena_array(r->arena, Tensor, room);
+    for (size_t i = 0; i < count; i++) {
+        all_names[i] = file->names[i];
+        tensors[i] = file->tensors[i];
+    }
+    for (const cJSON *entry = metadata->child; entry; entry = entry->next) {
+        const Tensor *kept =
+            cJSON_IsString(entry) ? tensor_file_find(file, entry->valuestring) : NULL;
+        if (!kept || tensor_file_find(file, entry->string)) continue;
+        all_names[count] = arena_strdup(r->arena, entry->string);
+        tensors[count++] = *kept;
+    }
+    if (count == file->count) return true;
+    *file = (TensorFile){count, all_names, tensors};
+    return tensor_file_sort(r->arena, file, r->path, r->diag);
+}
+
 static bool too_many_values(const char *text, size_t length) {
     size_t values = 0;
     for (size_t i = 0; i < length; i++)
@@ -187,8 +210,9 @@ bool safetensors_read(Arena *arena, const char *path, TensorFile *file, Diag *di
            (*end == ' ' || *end == '\n' || *end == '\t' || *end == '\r'))
         end++;
     bool ok = header && cJSON_IsObject(header) && end == text + length;
-    ok = ok ? read_entries(&r, header, file)
-            : file_error(&r, "has a header that is not a JSON object");
+    if (!ok) file_error(&r, "has a header that is not a JSON object");
+    ok = ok && read_entries(&r, header, file) &&
+         add_second_names(&r, cJSON_GetObjectItemCaseSensitive(header, "__metadata__"), file);
     cJSON_Delete(header);
     return ok;
 }

@@ -1,10 +1,21 @@
-# networks: those of examples/ have the parameters that were published.
+# networks: those of examples/ have the parameters that were published, and README.md says so.
 . tests/cli/lib.sh
 
+# parameters NETWORK COUNT: the count as people write it.
+counted=0
 parameters() {
-    expect 0 "$NNC" info "examples/$1.nn" -weights=random -bind N=1; prints "parameters $2 "
+    counted=$((counted + 1))
+    expect 0 "$NNC" info "examples/$1.nn" -weights=random -bind N=1
+    grep -qE "^  parameters ${2//,/}( |\$)" "$TMP/out" || fail "$1 has other parameters than $2"
+    grep -qF "| [$1](examples/$1.nn) | $2 |" README.md || fail "README.md lacks $1 with its $2 parameters"
 }
-parameters resnet18 11689512
-parameters resnet50 25557032
-parameters mobilenet_v2 3504872
+parameters resnet18 11,689,512
+parameters resnet50 25,557,032
+parameters mobilenet_v2 3,504,872
+parameters efficientnet_b0 5,288,548
+parameters resnet8 78,186
+parameters ds_cnn 23,756
+parameters autoencoder 267,928
+parameters keyword_mlp 79,644
+[ "$(ls examples/*.nn | grep -vc walkthrough)" -eq "$counted" ] || fail "a network of examples/ is not counted here"
 finish

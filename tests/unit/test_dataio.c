@@ -334,6 +334,8 @@ Test(dataio, safetensors_headers_that_are_refused) {
          "two tensors called 'a'"},
         {"{" ENTRY("a", "U8", "[5]", "[0,5]") "," ENTRY("b", "U8", "[4]", "[4,8]") "}",
          "'b' overlaps"},
+        {"{\"__metadata__\":{\"b\":\"a\",\"b\":\"a\"}," ENTRY("a", "U8", "[8]", "[0,8]") "}",
+         "two tensors called 'b'"},
         {"{\"a\":{\"dtype\":\"U8\",\"dtype\":\"U8\",\"shape\":[8]}}", "outside the file"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -344,6 +346,24 @@ Test(dataio, safetensors_headers_that_are_refused) {
         cr_expect(said(cases[i].reason), "%s gives: %s", cases[i].header, diag_text(diag));
         cr_expect_eq(diag_error_count(diag), 1);
     }
+}
+
+/* As safetensors' save_model writes tensors that a model shares. */
+Test(dataio, safetensors_second_names_are_metadata) {
+    TensorFile file;
+    const char *header =
+        "{\"__metadata__\":{\"format\":\"pt\",\"wte\":\"head\",\"list\":[\"head\"],"
+        "\"other\":\"head\",\"none\":\"nothing\",\"far\":\"wte\"}," ENTRY(
+            "head", "U8", "[4]", "[0,4]") "," ENTRY("other", "U8", "[4]", "[4,8]") "}";
+    cr_assert(read_header_text(header, strlen(header), &file), "%s", diag_text(diag));
+    cr_expect_eq(file.count, 3);
+    const Tensor *wte = tensor_file_find(&file, "wte");
+    cr_assert(wte);
+    cr_expect_eq(wte->data, tensor_file_find(&file, "head")->data);
+    cr_expect_eq(tensor_int(tensor_file_find(&file, "other"), 0), 5, "what is stored counts");
+    header = "{\"__metadata__\":\"b\"," ENTRY("a", "U8", "[8]", "[0,8]") "}";
+    cr_expect(read_header_text(header, strlen(header), &file), "%s", diag_text(diag));
+    cr_expect_eq(file.count, 1);
 }
 
 Test(dataio, safetensors_of_nothing) {

@@ -102,6 +102,22 @@ Test(params, leftovers_are_one_message) {
     cr_expect_eq(diag_error_count(diag), 1);
 }
 
+/* Tied weights are often stored once more. */
+Test(params, second_names_of_what_is_used_are_passed_over) {
+    PARAM("bias", 2);
+    PARAM("wte", 2, 3);
+    static const char *const names[] = {"bias", "head", "other", "row", "wide", "wte"};
+    Tensor tensors[] = {
+        tensor_new(arena, DT_f32, DIMS(2)),    tensor_new(arena, DT_f32, DIMS(2, 3)),
+        tensor_new(arena, DT_f32, DIMS(2, 3)), tensor_new(arena, DT_f32, DIMS(2)),
+        tensor_new(arena, DT_f32, DIMS(3, 2)), tensor_new(arena, DT_f32, DIMS(2, 3))};
+    tensor_set(&tensors[2], 5, 1);
+    TensorFile file = file_of(COUNT_OF(names), names, tensors);
+    cr_expect(params_from_file(module->graph, &file, "w.npz", EXTRA_WARN, diag));
+    cr_expect(said("3 tensors that the network does not use: other, row, wide\n"), "%s",
+              diag_text(diag));
+}
+
 /* ---- random -------------------------------------------------------------------------------------
  */
 
