@@ -21,18 +21,28 @@ static bool is_input(const Compilation *c, const char *path) {
     return false;
 }
 
+static bool spare_input(const Compilation *c, const char *path) {
+    if (!is_input(c, path)) return true;
+    diag_error(c->diag, (Span){0}, "cannot write '%s': it is an input of this command", path);
+    return false;
+}
+
 static bool spare_inputs(const Compilation *c, const OutputFile *files, size_t count) {
     for (size_t i = 0; i < count; i++) {
-        if (!is_input(c, files[i].path)) continue;
-        diag_error(c->diag, (Span){0}, "cannot write '%s': it is an input of this command",
-                   files[i].path);
-        return false;
+        if (!spare_input(c, files[i].path)) return false;
     }
     return true;
 }
 
 bool outputs_write(const Compilation *c, const OutputFile *files, size_t count) {
     return spare_inputs(c, files, count) && files_write(files, count, c->diag);
+}
+
+bool outputs_write_pieces(const Compilation *c, const OutputPieces *files, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (!spare_input(c, files[i].path)) return false;
+    }
+    return files_write_pieces(files, count, c->diag);
 }
 
 bool outputs_write_all(const Compilation *c, const Artifacts *artifacts) {

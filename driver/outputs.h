@@ -6,6 +6,8 @@
 
 /* files_write, but an output that would replace a file that was read is an error. */
 bool outputs_write(const Compilation *c, const OutputFile *files, size_t count);
+/* The same for files in pieces. */
+bool outputs_write_pieces(const Compilation *c, const OutputPieces *files, size_t count);
 /* The same for all that a target made: its folder first, then what stands alone. */
 bool outputs_write_all(const Compilation *c, const Artifacts *artifacts);
 
