@@ -684,6 +684,38 @@ extend("pad_image", "an image", (1, 2, 3, 4), [0, 0, 1, 2, 0, 0, 2, 1], 0)
 extend("pad_i32", "integers", integers(-9, 10, 2, 3, dtype=np.int32), [0, 1, 1, 0], 7)
 
 
+def attention(t, heads, memory=None, causal=False, mask=None, bias=True):
+    """nn.MultiheadAttention; mask: true or a summand where a place may be looked at, broadcast to the scores."""
+    dim = t.x.shape[-1]
+    layer = torch.nn.MultiheadAttention(dim, heads, bias=bias, batch_first=True, dtype=t.x.dtype)
+    layer.load_state_dict({name.removeprefix("y."): value for name, value in t.items() if name.startswith("y.")})
+    memory = t.x if memory is None else memory
+    shape = (len(t.x), heads, t.x.shape[1], memory.shape[1])
+    added = torch.zeros(shape, dtype=t.x.dtype)
+    if mask is not None:
+        added = added.masked_fill(~mask, -torch.inf) if mask.dtype == torch.bool else added + mask
+    if causal:
+        added = added.masked_fill(torch.ones(shape[2:]).triu(1).bool(), -torch.inf)
+    return layer.eval()(t.x, memory, memory, attn_mask=added.flatten(0, 1), need_weights=False)[0].detach()
+
+
+def attention_params(dim, bias=True):
+    params = {"y.in_proj_weight": (3 * dim, dim), "y.out_proj.weight": (dim, dim)}
+    return params | ({"y.in_proj_bias": (3 * dim,), "y.out_proj.bias": (dim,)} if bias else {})
+
+
+case("multi_head_attention", "each place looks at all others", {"x": (2, 5, 12)}, "y = multi_head_attention(x, 3)",
+     lambda t: attention(t, 3), attention_params(12))
+case("multi_head_attention_causal", "each place looks at itself and those before", {"x": (2, 7, 8)},
+     "y = multi_head_attention(x, heads=2, causal=true)", lambda t: attention(t, 2, causal=True), attention_params(8))
+case("multi_head_attention_memory", "looking at something else, of which a part is filling",
+     {"x": (2, 3, 8), "memory": (2, 5, 8)},
+     """there = const([[true, true, true, false, true], [true, true, false, false, false]], bool)
+  y     = multi_head_attention(x, 4, memory=memory, mask=reshape(there, [2, 1, 1, 5]), bias=false)""",
+     lambda t: attention(t, 4, t.memory, bias=False, mask=torch.tensor(
+         [[1, 1, 1, 0, 1], [1, 1, 0, 0, 0]]).bool().reshape(2, 1, 1, 5)), attention_params(8, bias=False))
+case("multi_head_attention_bias", "scores with a summand for each distance", {"x": (1, 4, 6), "near": (4, 4)},
+     "y = multi_head_attention(x, 2, mask=near)", lambda t: attention(t, 2, mask=t.near), attention_params(6))
 case("range", "numbers in order", {"x": (3, 7)}, "y = x * range(-2, 5, f32)",
      lambda t: t.x * torch.arange(-2, 5).to(t.x.dtype))
 case("range_causal", "what stands at or before a place", {"x": (2, 5, 5)},
