@@ -1,6 +1,7 @@
 /* The operator table and the questions asked of it. */
 #include "ir/op.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "ir/type_rules.h"

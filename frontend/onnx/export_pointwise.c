@@ -40,6 +40,16 @@ bool export_relu6(ExportCall *c) {
     return true;
 }
 
+/* A bound that is not there has no name. */
+bool export_clip(ExportCall *c) {
+    double low = node_float(c->node, "low"), high = node_float(c->node, "high");
+    export_to(c, c->out[0], "Clip",
+              NAMES(c->in[0], low == -INFINITY ? "" : number(c, "least", low),
+                    high == INFINITY ? "" : number(c, "greatest", high)),
+              NULL);
+    return true;
+}
+
 bool export_hardsigmoid(ExportCall *c) {
     Arena *arena = c->e->arena;
     export_to(

@@ -234,6 +234,13 @@ static Value *make_leaky(Gen *g, OpKind op) {
     return x ? apply(g, op, 1, &(Value *){x->value}, 1, &attr, x->magnitude) : NULL;
 }
 
+static Value *make_clip(Gen *g, OpKind op) {
+    const Made *x = pick(g, NUMBER, 0);
+    Attr attrs[] = {attr_float("low", 1), attr_float("high", 3)};
+    bool high = chance(g, 70);
+    return x ? apply(g, op, 1, &(Value *){x->value}, 1 + high, attrs, fmax(x->magnitude, 1)) : NULL;
+}
+
 static Value *make_exp(Gen *g, OpKind op) {
     const Made *x = pick(g, FLOAT, 0);
     return x && x->magnitude < 7 ? apply1(g, op, x->value, exp(x->magnitude)) : NULL;
@@ -671,6 +678,7 @@ static Maker *const makers[OP_COUNT] = {
     [OP_abs] = make_same,
     [OP_relu] = make_same,
     [OP_relu6] = make_same_float,
+    [OP_clip] = make_clip,
     [OP_hardsigmoid] = make_bounded,
     [OP_hardswish] = make_same_float,
     [OP_silu] = make_same_float,

@@ -66,6 +66,14 @@ static const Case cases_leaky_relu[] = {
     CASE("f32", "x$: @[N, 29]", "leaky_relu(x$, 0.3)", "@[N, 29]", CLOSE, SPECIAL),
 };
 static const Case cases_relu6[] = {UNARY(FLOATS, "relu6", EXACT)};
+static const Case cases_clip[] = {
+    CASE(FLOATS " " SIGNED, "x$: @[N, 37]", "clip(x$, -3, 5)", "@[N, 37]", EXACT, SPECIAL),
+    CASE(NUMBERS " i4 u4", "x$: @[N, 37]", "clip(x$, low=2)", "@[N, 37]", EXACT, SPECIAL),
+    CASE(NUMBERS " i4 u4", "x$: @[3, 1, 11]", "clip(x$, high=6)", "@[3, 1, 11]", EXACT, WIDE),
+    CASE("f32 f16", "x$: @[N, 37]", "clip(x$, 0.1, 0.3)", "@[N, 37]", EXACT, SMALL),
+    CASE("f32 i32", "x$: @[N, 5]", "clip(x$, 3, 1)", "@[N, 5]", EXACT, SPECIAL),
+    CASE("f32", "x$: @[]", "clip(x$)", "@[]", EXACT, SMALL),
+};
 static const Case cases_hardsigmoid[] = {UNARY(FLOATS, "hardsigmoid", CLOSE)};
 static const Case cases_hardswish[] = {UNARY(FLOATS, "hardswish", CLOSE)};
 static const Case cases_silu[] = {UNARY(FLOATS, "silu", AGREES)};

@@ -416,6 +416,12 @@ pointwise("relu_special", "infinities; NaN stays NaN", SPECIAL, torch.relu, "rel
 case("leaky_relu", "x, or a tenth of it below 0", {"x": (3, 5, 7)}, "y = leaky_relu(x, 0.1)",
      lambda t: F.leaky_relu(t.x, 0.1))
 pointwise("relu6", "min(max(x, 0), 6)", scaled(5, 5, 7), F.relu6)
+case("clip", "held between two numbers", {"x": scaled(5, 5, 7)}, "y = clip(x, -1.5, 2)", lambda t: torch.clamp(t.x, -1.5, 2))
+case("clip_special", "infinities; NaN stays NaN", {"x": SPECIAL}, "y = clip(x, low=-0.5)", lambda t: torch.clamp(t.x, min=-0.5))
+case("clip_i32", "integers, from above", {"x": integers(-9, 9, 5, 7, dtype=np.int32)}, "y = clip(x, high=3)",
+     lambda t: torch.clamp(t.x, max=3))
+case("clip_crossed", "a low above the high: the high counts", {"x": (5, 7)}, "y = clip(x, 1, 0)",
+     lambda t: torch.clamp(t.x, 1, 0))
 pointwise("relu6_special", "infinities; NaN stays NaN", SPECIAL, F.relu6, "relu6")
 pointwise("hardsigmoid", "x / 6 + 1/2 between 0 and 1", scaled(3, 5, 7), F.hardsigmoid)
 pointwise("hardswish", "x * hardsigmoid(x)", scaled(3, 5, 7), F.hardswish)
