@@ -40,13 +40,17 @@ bool export_relu6(ExportCall *c) {
     return true;
 }
 
-/* A bound that is not there has no name. */
+/* onnxruntime's Clip without one of its bounds takes the greatest finite number for it. */
 bool export_clip(ExportCall *c) {
     double low = node_float(c->node, "low"), high = node_float(c->node, "high");
-    export_to(c, c->out[0], "Clip",
-              NAMES(c->in[0], low == -INFINITY ? "" : number(c, "least", low),
-                    high == INFINITY ? "" : number(c, "greatest", high)),
-              NULL);
+    const char *least = low == -INFINITY ? NULL : number(c, "least", low);
+    const char *greatest = high == INFINITY ? NULL : number(c, "greatest", high);
+    const char *op = least && greatest ? "Clip" : least ? "Max" : greatest ? "Min" : "Identity";
+    const char *inputs[3] = {c->in[0]};
+    int count = 1;
+    if (least) inputs[count++] = least;
+    if (greatest) inputs[count++] = greatest;
+    export_to(c, c->out[0], op, count, inputs, NULL);
     return true;
 }
 

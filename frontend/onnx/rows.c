@@ -84,6 +84,8 @@ const OnnxRow onnx_rows[OP_COUNT] = {
     [OP_argmax] = PLAIN(TYPES_WIDE, AXIS, {"keepdims", "keepdims"}),
     [OP_softmax] = PLAIN(TYPES_FLOAT, AXIS),
 
+    [OP_cumsum] = RUN(cumsum, TYPES_WIDE & ~TYPES_HALF, {"exclusive", "exclusive"}, {"reverse", "reverse"}),
+
     [OP_matmul] = RUN(matmul, TYPES_ANY & ~TYPE_BIT(DT_bf16), {0}),
     [OP_dense] = RUN(dense, TYPES_ANY & ~TYPE_BIT(DT_bf16), {0}),
     [OP_conv2d] = RUN(conv2d, TYPES_ANY & ~TYPE_BIT(DT_bf16), {"stride", "strides"}, {"dilation", "dilations"},

@@ -274,6 +274,28 @@ conv("conv2d_symbolic", "batch, height and width are symbols", (2, 3, 7, 5), 4, 
      pads=(1, 1, 1, 1), dims={"x": "N, 3, H, W", "y": "N, 4, H, W"})
 
 # ---------------------------------------------------------------------------------------------------------------------
+# Running sums
+
+
+def cumsum(name, note, x, axis, exclusive=False, reverse=False):
+    """CumSum: PyTorch has neither exclusive nor reverse."""
+
+    def compute(t):
+        y = t.x.flip(axis) if reverse else t.x
+        y = torch.cumsum(y, axis) - y if exclusive else torch.cumsum(y, axis)
+        return (y.flip(axis) if reverse else y).to(t.x.dtype)
+
+    text = ", ".join(name for name, given in (("exclusive=true", exclusive), ("reverse=true", reverse)) if given)
+    case(name, note, {"x": x}, f"y = cumsum(x, {axis}{', ' if text else ''}{text})", compute)
+
+
+cumsum("cumsum", "along rows", (3, 17), 1)
+cumsum("cumsum_columns", "along columns, from the last one", (5, 19), 0, reverse=True)
+cumsum("cumsum_exclusive", "what came before", (2, 7, 3), 1, exclusive=True)
+cumsum("cumsum_both", "what comes after, a negative axis", (2, 3, 5), -1, True, True)
+cumsum("cumsum_i32", "integers", integers(-9, 9, 4, 6, dtype=np.int32), 1)
+
+# ---------------------------------------------------------------------------------------------------------------------
 # Transposed convolution
 
 
