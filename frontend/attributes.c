@@ -87,6 +87,15 @@ static bool to_ints(const Conversion *c, Attr *out) {
     return true;
 }
 
+static bool to_dim(const Conversion *c, Attr *out) {
+    if (c->value.kind != VAL_INT && c->value.kind != VAL_DIM) return expected(c, "a size");
+    Dim *dim = arena_new(c->e->arena, Dim);
+    bool known = c->value.kind == VAL_INT;
+    *dim = known ? dim_int(c->e->module->dims, c->value.i) : c->value.dim;
+    *out = attr_dim(out->name, dim);
+    return *dim || expected(c, "a size");
+}
+
 static bool to_dims(const Conversion *c, Attr *out) {
     bool single = c->value.kind == VAL_INT || c->value.kind == VAL_DIM;
     int64_t length = single ? 1 : val_length(c->value);
@@ -130,6 +139,7 @@ static bool convert(const Conversion *c, Attr *out) {
         *out = attr_dtype(name, v.dtype);
         return true;
     case ATTR_INTS: return to_ints(c, out);
+    case ATTR_DIM: return to_dim(c, out);
     case ATTR_DIMS: return to_dims(c, out);
     case ATTR_LAYOUT:
     case ATTR_NONE: break;

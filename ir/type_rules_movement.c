@@ -125,6 +125,17 @@ bool type_relayout(TypeQuery *q) {
     return rule_result(q, x->dtype, x->rank, x->dims, layout);
 }
 
+/* ---- numbers --------------------------------------------------------------------------------- */
+
+bool type_range(TypeQuery *q) {
+    DType dtype = rule_attr(q, "dtype")->dtype;
+    Dim start = rule_attr(q, "start")->dims[0], stop = rule_attr(q, "stop")->dims[0];
+    if (dtype == DT_bool) return rule_fail_attr(q, "dtype", "'range' yields numbers, not bool");
+    Dim length = dim_max(q->dims, dim_sub(q->dims, stop, start), dim_int(q->dims, 0));
+    if (!length) return rule_fail(q, "'range': the number of elements overflows");
+    return rule_result(q, dtype, 1, &length, NULL);
+}
+
 /* ---- joining and cutting --------------------------------------------------------------------- */
 
 /* Whether b can be joined to a along the axis. */

@@ -71,6 +71,28 @@ bool export_resize(ExportCall *c) {
     return true;
 }
 
+/* ---- numbers --------------------------------------------------------------------------------- */
+
+/* A size as a scalar, which is what Range takes; null after a diagnostic. */
+static const char *scalar_size(ExportCall *c, const char *what, Dim dim) {
+    const char *size = export_dims(c, what, 1, &dim);
+    const char *shape = export_ints(c, "scalar", 0, NULL);
+    return size ? export_to(c, NULL, "Reshape", NAMES(size, shape), NULL) : NULL;
+}
+
+bool export_range(ExportCall *c) {
+    DType dtype = node_result(c->node)->type.dtype;
+    bool wide = dtype == DT_i64;
+    const char *start = scalar_size(c, "start", node_attr(c->node, "start")->dims[0]);
+    const char *stop = scalar_size(c, "stop", node_attr(c->node, "stop")->dims[0]);
+    if (!start || !stop) return false;
+    const char *step = export_scalar(c, "step", DT_i64, 1);
+    const char *numbers =
+        export_to(c, wide ? c->out[0] : NULL, "Range", NAMES(start, stop, step), NULL);
+    if (!wide) export_cast(c, c->out[0], numbers, dtype);
+    return true;
+}
+
 /* ---- cutting and padding --------------------------------------------------------------------- */
 
 bool export_split(ExportCall *c) {

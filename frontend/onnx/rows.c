@@ -61,6 +61,7 @@ const OnnxRow onnx_rows[OP_COUNT] = {
     [OP_or] = PLAIN(TYPES_ANY, {0}),
     [OP_where] = {.run = export_plain, .types = TYPES_WIDE | TYPE_BIT(DT_u8), .first = 1},
 
+    [OP_range] = RUN(range, TYPES_ANY, {0}),
     [OP_reshape] = RUN(reshape, TYPES_ANY, {0}),
     [OP_flatten] = PLAIN(TYPES_ANY, AXIS),
     [OP_transpose] = PLAIN(TYPES_ANY, {"perm", "perm"}),

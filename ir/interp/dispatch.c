@@ -7,6 +7,7 @@ static Evaluator *const evaluators[OP_COUNT] = {
     [OP_quantize] = eval_quantize,
     [OP_dequantize] = eval_dequantize,
 
+    [OP_range] = eval_range,
     [OP_reshape] = eval_copy,
     [OP_flatten] = eval_copy,
     [OP_relayout] = eval_copy,

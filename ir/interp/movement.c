@@ -15,6 +15,22 @@ static void copy_elements(const Tensor *destination, int64_t to, const Tensor *s
                (size_t)count * dtype_bytes(source->dtype));
 }
 
+bool eval_range(const Eval *e) {
+    Tensor *y = &e->results[0];
+    int64_t start;
+    if (!dim_eval(node_attr(e->node, "start")->dims[0], e->symbols, &start))
+        return eval_error(e, "the first number overflows");
+    for (int64_t i = 0; i < y->dims[0]; i++) {
+        int64_t number = wrap_add(start, i);
+        double real = (double)number;
+        if (computes_in_f64(y))
+            store_f64(y, i, 1, &real);
+        else
+            store_i64(y, i, 1, &number);
+    }
+    return true;
+}
+
 /* reshape, flatten, relayout: the same elements in the same order. */
 bool eval_copy(const Eval *e) {
     const Tensor *x = &e->operands[0], *y = &e->results[0];

@@ -13,6 +13,8 @@ parameters resnet18 11,689,512
 parameters resnet50 25,557,032
 parameters mobilenet_v2 3,504,872
 parameters efficientnet_b0 5,288,548
+parameters bert_base 109,482,240
+parameters gpt2 124,439,808
 parameters resnet8 78,186
 parameters ds_cnn 23,756
 parameters autoencoder 267,928

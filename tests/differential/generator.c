@@ -451,6 +451,17 @@ static Value *make_pad(Gen *g, OpKind op) {
     return move(g, op, x, 2, attrs);
 }
 
+static Value *make_range(Gen *g, OpKind op) {
+    DimContext *dims = g->module->dims;
+    Dim start = dim_int(dims, (int64_t)draw(g, 5) - 2);
+    if (chance(g, 30)) start = any_size(g, true);
+    Dim stop = dim_add(dims, start, any_size(g, true));
+    static const DType types[] = {DT_f32, DT_i64, DT_i32};
+    Attr attrs[] = {attr_dim("start", &start), attr_dim("stop", &stop),
+                    attr_dtype("dtype", types[draw(g, COUNT_OF(types))])};
+    return apply(g, op, 0, NULL, 3, attrs, 16);
+}
+
 static Value *make_gather(Gen *g, OpKind op) {
     const Made *found = pick(g, ANY, 1);
     if (!found) return NULL;
@@ -675,6 +686,7 @@ static Maker *const makers[OP_COUNT] = {
     [OP_split] = make_split,
     [OP_slice] = make_slice,
     [OP_pad] = make_pad,
+    [OP_range] = make_range,
     [OP_gather] = make_gather,
     [OP_resize] = make_resize,
     [OP_reduce_sum] = make_reduce,

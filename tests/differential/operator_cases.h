@@ -222,6 +222,16 @@ static const Case cases_pad[] = {
          SPECIAL),
     CASE("f32", "x$: @[]", "pad(x$, [])", "@[]", BITS, SPECIAL),
 };
+static const Case cases_range[] = {
+    CASE(NUMBERS, "x$: @[N, 5]", "range(N, 2 * N, @)", "@[N]", BITS, SMALL),
+    CASE(NUMBERS, "x$: @[3, M]", "x$ + range(-2, M - 2, @)", "@[3, M]", EXACT, SMALL),
+    CASE("f32", "x$: @[N, M]", "where(reshape(range(0, N), [N, 1]) >= range(0, M), x$, 0)",
+         "@[N, M]", EXACT, SPECIAL),
+    CASE("f32 i16", "x$: @[N, 3]", "x$ + reshape(range(N - 1, N + 2, @), [3]) * 2", "@[N, 3]",
+         EXACT, SMALL),
+    CASE("i8 f16", "", "range(100, 260, @)", "@[160]", BITS, SMALL),
+    CASE("i64", "", "range(5, 5, @)", "@[0]", BITS, SMALL),
+};
 static const Case cases_gather[] = {
     CASE(ALL, "x$: @[7, 3], i$: i64[N]", "gather(x$, i$)", "@[N, 3]", BITS, SMALL),
     CASE("f32", "x$: @[2, 5, 3], i$: %[2, 2]", "gather(x$, i$, axis=1)", "@[2, 2, 2, 3]", BITS,

@@ -637,6 +637,13 @@ extend("pad_image", "an image", (1, 2, 3, 4), [0, 0, 1, 2, 0, 0, 2, 1], 0)
 extend("pad_i32", "integers", integers(-9, 10, 2, 3, dtype=np.int32), [0, 1, 1, 0], 7)
 
 
+case("range", "numbers in order", {"x": (3, 7)}, "y = x * range(-2, 5, f32)",
+     lambda t: t.x * torch.arange(-2, 5).to(t.x.dtype))
+case("range_causal", "what stands at or before a place", {"x": (2, 5, 5)},
+     """y = where(reshape(range(0, 5), [5, 1]) >= range(0, 5), x, -1)""",
+     lambda t: torch.where(torch.ones(5, 5).tril().bool(), t.x, torch.tensor(-1, dtype=t.x.dtype)))
+
+
 def gather(name, note, x, indices, axis, text=None):
     text = f", axis={axis}" if text is None else text
     case(name, note, {"x": x, "indices": np.array(indices, np.int64)}, f"y = gather(x, indices{text})",

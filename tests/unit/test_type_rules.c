@@ -49,6 +49,18 @@ static void check(const char *op, const char *operands, int nattrs, const Attr *
     attr_ints(name, (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)),                     \
               (int64_t[]){__VA_ARGS__})
 
+/* The sizes are those of `sizes`. */
+static void check_range(const char *sizes, DType dtype, const char *expected) {
+    Fixture f = fixture_create();
+    TensorType list = fixture_type(&f, sizes);
+    Attr attrs[] = {attr_dim("start", &list.dims[0]), attr_dim("stop", &list.dims[1]),
+                    attr_dtype("dtype", dtype)};
+    const char *found = infer(&f, "range", "", 3, attrs);
+    cr_expect(!strcmp(found, expected), "range %s:\n  found    %s\n  expected %s", sizes, found,
+              expected);
+    arena_destroy(f.arena);
+}
+
 /* A list of dimensions needs the context in which they live, so these checks take text. */
 static void check_dims(const char *op, const char *operands, const char *attr, const char *dims,
                        const char *expected) {
@@ -92,6 +104,15 @@ Test(type_rules, pointwise) {
                attr_float("axis", 1));
     CHECK_WITH("softmax", "f32[N]", "'softmax': attribute 'axis' is given twice",
                attr_int("axis", 0), attr_int("axis", 0));
+}
+
+Test(type_rules, range) {
+    check_range("i32[0, N]", DT_i64, "i64[N]");
+    check_range("i32[N, N + 5]", DT_f32, "f32[5]");
+    check_range("i32[-3, 4]", DT_i8, "i8[7]");
+    check_range("i32[4, 1]", DT_i64, "i64[0]");
+    check_range("i32[1, N]", DT_i64, "i64[max(N, 1) - 1]");
+    check_range("i32[0, N]", DT_bool, "'range' yields numbers, not bool");
 }
 
 Test(type_rules, quantization) {
