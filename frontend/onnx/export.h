@@ -108,7 +108,8 @@ ExportFunction export_plain, export_relu, export_relu6, export_silu, export_gelu
 ExportFunction export_range, export_reshape, export_split, export_slice, export_pad,
     export_broadcast, export_resize, export_relayout;
 ExportFunction export_reduce_sum, export_reduce, export_global_max;
-ExportFunction export_matmul, export_dense, export_conv2d, export_pool, export_layer_norm;
+ExportFunction export_matmul, export_dense, export_conv2d, export_conv_transpose2d, export_pool,
+    export_layer_norm;
 ExportFunction export_source, export_fused;
 
 #endif
