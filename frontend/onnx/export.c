@@ -148,6 +148,10 @@ static bool run_row(ExportCall *c) {
     DType own = c->type = node->operands[row->first]->type.dtype;
     if (row->types & TYPE_BIT(own)) return row->run(c);
     c->type = wider_type(row, own);
+    if (dtype_bits(own) > dtype_bits(c->type)) {
+        return export_refuse(
+            c, arena_printf(c->e->arena, "its operator is not there for %s", dtype_name(own)));
+    }
     cast_operands(c, row, own);
     const char *finals[MAX_RESULTS];
     memcpy(finals, c->out, sizeof finals);

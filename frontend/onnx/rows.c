@@ -94,7 +94,7 @@ const OnnxRow onnx_rows[OP_COUNT] = {
 
     [OP_global_avg_pool] = PLAIN(TYPES_FLOAT, {0}),
     [OP_global_max_pool] = RUN(global_max, TYPES_WIDE, {0}),
-    [OP_conv_transpose2d] = RUN(conv_transpose2d, TYPE_BIT(DT_f32), {"stride", "strides"},
+    [OP_conv_transpose2d] = RUN(conv_transpose2d, TYPES_FLOAT, {"stride", "strides"},
                                 {"dilation", "dilations"}, {"groups", "group"}),
     [OP_batch_norm] = PLAIN(TYPES_FLOAT, EPS),
     [OP_layer_norm] = RUN(layer_norm, TYPES_FLOAT, EPS),

@@ -5,7 +5,7 @@
 
 Every network is exported with the weights beside it, or random ones where there are none; onnxruntime and `nnc run` get
 the same inputs, those stored beside the network (tests/torch/README.md) or random ones, and have to agree as the
-project's numerics say. Wants the packages onnx, onnxruntime, numpy, safetensors and ml_dtypes.
+project's numerics say. Wants the packages onnx, onnxruntime, numpy and ml_dtypes.
 """
 import json
 import os
@@ -28,6 +28,8 @@ TENSOR = onnx.TensorProto
 ELEMENTS = {TENSOR.FLOAT: "f32", TENSOR.FLOAT16: "f16", TENSOR.DOUBLE: "f64", TENSOR.BFLOAT16: "bf16",
             TENSOR.INT8: "i8", TENSOR.UINT8: "u8", TENSOR.INT16: "i16", TENSOR.INT32: "i32", TENSOR.INT64: "i64",
             TENSOR.BOOL: "bool"}
+# Cases in which ONNX leaves open what nnc defines (docs/onnx.md), and onnxruntime does something else.
+OPEN = {"reduce_max_special.nn": "a NaN loses", "reduce_min_special.nn": "a NaN loses"}
 SYMBOL = 2  # size of a symbol in networks without stored inputs
 
 
@@ -167,6 +169,9 @@ def main():
                 continue
             except Exception as error:  # of any of the tools: one case that failed
                 wrong = [f"{type(error).__name__}: {error}"]
+        if wrong and os.path.basename(path) in OPEN:
+            print(f"{path}: {OPEN[os.path.basename(path)]}, which ONNX leaves open")
+            continue
         count += 1
         failures += bool(wrong)
         for line in wrong:
