@@ -19,6 +19,7 @@ typedef struct Exporter {
     NameSet values, nodes;    /* names of tensors, names of nodes */
     VEC(Onnx__NodeProto *) list;
     VEC(Onnx__TensorProto *) initializers;
+    VEC(Onnx__ValueInfoProto *) types; /* of the nodes' results */
     VEC(DimName) dim_names;
 } Exporter;
 
