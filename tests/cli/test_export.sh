@@ -12,9 +12,10 @@ exports() {
     expect 0 "$NNC" export "$@" -weights=random -o "$TMP/models/$name.onnx"
 }
 tests/onnx/variants.sh "$TMP/networks"
-for network in examples/*.nn tests/networks/all_ops.nn "$TMP"/networks/*.nn; do
-    # Weights of hundreds of megabytes take long; tests/onnx/compare.py has these networks too.
-    case $network in *bert* | *gpt* | *resnet50*) continue ;; esac
+# Examples of up to 15 million parameters by README.md; tests/onnx/compare.py has the others, too.
+examples=$(grep -oE '\(examples/[a-z0-9_]+\.nn\) \| [0-9,]+' README.md | tr -d '(),|' | awk '$2 <= 15000000 { print $1 }')
+[ "$(wc -w <<<"$examples")" -ge 8 ] || fail "README.md lists few examples"
+for network in $examples tests/networks/all_ops.nn "$TMP"/networks/*.nn; do
     exports "$(basename "$network" .nn)" "$network"
 done
 # With all sizes known, onnx has to infer every shape.
