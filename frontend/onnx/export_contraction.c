@@ -79,7 +79,7 @@ bool export_conv_transpose2d(ExportCall *c) {
     OnnxAttr **attrs = window_attrs(c, &count);
     attrs[count] = onnx_attr_ints(c->e->arena, "output_padding", extra->count, extra->ints);
     if (!dtype_is_float(c->node->operands[0]->type.dtype))
-        return export_refuse(c, "its transposed convolution is one of floats");
+        return export_refuse(c, "it convolves floats");
     export_to(c, c->out[0], "ConvTranspose", c->node->noperands, c->in, attrs);
     return true;
 }
