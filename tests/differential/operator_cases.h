@@ -268,6 +268,10 @@ static const Case cases_resize[] = {
          .to = "linear nearest"),
     CASE("f32", "x$: @[2, M, 6]", "resize(x$, [2 * M, 3], mode=\"%\")", "@[2, 2 * M, 3]", AGREES,
          SMALL, .to = "linear nearest"),
+    CASE("f32", "x$: @[N, 2, 4, M]", "resize(x$, [x$.shape[2] * 2, x$.shape[3] * 2], mode=\"%\")",
+         "@[N, 2, 8, 2 * M]", AGREES, SMALL, .to = "linear nearest"),
+    CASE("f32", "x$: @[M, 3 * M, 6 * M]", "resize(x$, [M, 4 * M], mode=\"%\")", "@[M, M, 4 * M]",
+         AGREES, SMALL, .to = "linear nearest"),
 };
 /* A source cannot ask for it; the choice of layouts does. */
 static const Case cases_relayout[] = {
