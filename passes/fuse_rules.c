@@ -23,6 +23,20 @@ FuseRole fuse_role(const Node *node) {
     }
 }
 
+bool view_only_splits(const Node *node) {
+    DimContext *dims = node->graph->module->dims;
+    const TensorType *from = &node->operands[0]->type, *to = &node->results[0]->type;
+    int next = 0;
+    for (int i = 0; i < from->rank; i++) {
+        Dim product = dim_int(dims, 1);
+        while (product && product != from->dims[i] && next < to->rank)
+            product = dim_mul(dims, product, to->dims[next++]);
+        if (product != from->dims[i]) return false;
+    }
+    while (next < to->rank && dim_is(to->dims[next], 1)) next++;
+    return next == to->rank;
+}
+
 int element_cost(const Node *node) {
     switch (node->op) {
     case OP_exp:
