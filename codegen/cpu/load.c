@@ -32,17 +32,11 @@ static LLVMErrorRef define_memory_functions(LLVMOrcLLJITRef jit, LLVMOrcJITDylib
     return LLVMOrcJITDylibDefine(library, LLVMOrcAbsoluteSymbols(pairs, COUNT_OF(pairs)));
 }
 
-/* In one piece. */
 static LLVMMemoryBufferRef object_buffer(const ObjectCode *code, Arena *arena) {
-    OutputFile file = {.size = code->size, .parts = code->parts, .nparts = code->nparts};
-    size_t bytes = output_bytes(&file);
-    uint8_t *whole = arena_alloc(arena, bytes), *at = whole + code->size;
-    memcpy(whole, code->data, code->size);
-    for (size_t i = 0; i < code->nparts; i++) {
-        memcpy(at, code->parts[i].data, code->parts[i].size);
-        at += code->parts[i].size;
-    }
-    return LLVMCreateMemoryBufferWithMemoryRange((const char *)whole, bytes, "network", false);
+    OutputFile file = {
+        .data = code->data, .size = code->size, .parts = code->parts, .nparts = code->nparts};
+    file = output_joined(arena, &file);
+    return LLVMCreateMemoryBufferWithMemoryRange(file.data, file.size, "network", false);
 }
 
 /* buffer is read until this returns. */

@@ -41,6 +41,8 @@ static inline OutputFile output_file(const char *path, const void *data, size_t 
     return (OutputFile){.path = path, .data = data, .size = size, .mode = mode};
 }
 size_t output_bytes(const OutputFile *file);
+/* The same file with its contents in one place. */
+OutputFile output_joined(Arena *arena, const OutputFile *file);
 /* Writes pieces to a descriptor, one after the other; 0 or an errno. */
 int pieces_write(int fd, const OutputPiece *pieces, size_t count);
 

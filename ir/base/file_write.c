@@ -58,6 +58,16 @@ size_t output_bytes(const OutputFile *file) {
     return bytes;
 }
 
+OutputFile output_joined(Arena *arena, const OutputFile *file) {
+    uint8_t *whole = arena_alloc(arena, output_bytes(file)), *at = whole + file->size;
+    memcpy(whole, file->data, file->size);
+    for (size_t i = 0; i < file->nparts; i++) {
+        memcpy(at, file->parts[i].data, file->parts[i].size);
+        at += file->parts[i].size;
+    }
+    return output_file(file->path, whole, (size_t)(at - whole), file->mode);
+}
+
 /* Where the file goes and whether it is written in place; 0 or an errno. */
 static int find_destination(Arena *arena, Pending *p) {
     struct stat status;
