@@ -11,16 +11,23 @@
 
 static bool write_model(Compilation *c, const char *path, const char *data_path,
                         const OnnxFiles *files) {
-    OutputPieces outputs[] = {
+    OutputPieces outputs[3] = {
         {path, files->model.pieces.data, files->model.pieces.len, 0644},
         {data_path, files->external.pieces.data, files->external.pieces.len, 0644},
     };
     size_t count = files->external.size > 0 ? 2 : 1;
-    if (!outputs_write_pieces(c, outputs, count)) return fail(c, EXIT_INPUT);
-    for (size_t i = 0; c->options->verbose && i < count; i++) {
-        fprintf(stderr, "wrote %s, %zu bytes\n", outputs[i].path,
-                i == 0 ? files->model.size : files->external.size);
+    OutputFile depfile;
+    OutputPiece rules;
+    if (c->options->depfile) {
+        const char *const paths[] = {path, data_path};
+        if (!outputs_depfile(c, paths, count, &depfile)) return false;
+        rules = (OutputPiece){depfile.data, depfile.size};
+        outputs[count++] = (OutputPieces){depfile.path, &rules, 1, depfile.mode};
     }
+    if (!outputs_write_pieces(c, outputs, count)) return fail(c, EXIT_INPUT);
+    if (c->options->verbose) fprintf(stderr, "wrote %s, %zu bytes\n", path, files->model.size);
+    if (c->options->verbose && files->external.size > 0)
+        fprintf(stderr, "wrote %s, %zu bytes\n", data_path, files->external.size);
     return true;
 }
 
@@ -32,6 +39,11 @@ bool export_onnx(Compilation *c) {
     if (strcmp(path, "-") != 0) data_path = arena_printf(c->arena, "%s.data", path);
     if (o->weights_out && !data_path) {
         options_complain("-weights-out=external needs an output file: name one with -o");
+        return fail(c, EXIT_USAGE);
+    }
+    if (o->quantize || o->passes) {
+        options_complain("a model holds the network as it was written: -%s does not go with it",
+                         o->quantize ? "quantize" : "passes");
         return fail(c, EXIT_USAGE);
     }
     if (!compilation_load(c)) return false;

@@ -1,7 +1,13 @@
 /* Outputs never replace what they were made from: a slip such as `-o net.nn` would cost the source. */
+#define _GNU_SOURCE
 #include "driver/outputs.h"
 
+#include <limits.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+#include "driver/depfile.h"
 
 static bool same_file(const char *a, const char *b) {
     struct stat x, y;
@@ -51,4 +57,27 @@ bool outputs_write_all(const Compilation *c, const Artifacts *artifacts) {
     if (!spare_inputs(c, files, count)) return false;
     if (inside > 0 && !folder_write(artifacts->folder, files, inside, c->diag)) return false;
     return inside == count || files_write(files + inside, count - inside, c->diag);
+}
+
+/* A build system that names the dependency file absolutely may read it in any folder, so the names
+ * in it are absolute then. */
+bool outputs_depfile(Compilation *c, const char *const *outputs, size_t count, OutputFile *file) {
+    const char *path = c->options->depfile;
+    if (strcmp(outputs[0], "-") == 0) {
+        options_complain("-MF needs an output file: name one with -o");
+        return fail(c, EXIT_USAGE);
+    }
+    char folder[PATH_MAX];
+    Dependencies dependencies = {
+        .outputs = outputs,
+        .noutputs = count,
+        .inputs = c->nsources ? c->sources : &c->options->file,
+        .ninputs = c->nsources ? c->nsources : 1,
+        .folder = path[0] == '/' ? getcwd(folder, sizeof folder) : NULL,
+    };
+    StrBuf text = {0};
+    bool ok = depfile_format(&dependencies, &text, c->diag);
+    if (ok) *file = output_file(path, arena_strdup(c->arena, str_text(&text)), text.len, 0644);
+    str_free(&text);
+    return ok || fail(c, EXIT_INPUT);
 }

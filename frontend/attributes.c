@@ -184,3 +184,25 @@ bool same_pad(Elab *e, Span span, const TensorType *x, const int64_t kernel[2],
     }
     return true;
 }
+
+bool same_pad_transposed(Elab *e, Span span, const int64_t kernel[2], const int64_t stride[2],
+                         const int64_t dilation[2], const int64_t output_pad[2], int64_t pad[4]) {
+    for (int axis = 0; axis < 2; axis++) {
+        int64_t reach, cut;
+        bool fits = checked_sub(kernel[axis], 1, &reach) &&
+                    checked_mul(reach, dilation[axis], &reach) && checked_add(reach, 1, &reach) &&
+                    checked_sub(reach, stride[axis], &cut) &&
+                    checked_add(cut, output_pad[axis], &cut);
+        if (fits && cut < 0) {
+            diag_error(e->diag, span,
+                       "pad=\"same\" needs a kernel that reaches as far as the stride: %" PRId64
+                       " with a stride of %" PRId64 " leaves gaps that output_pad can fill",
+                       kernel[axis], stride[axis]);
+            return false;
+        }
+        if (!fits) cut = 0; /* the type rule says what is wrong with the window */
+        pad[axis] = cut / 2;
+        pad[axis + 2] = cut - cut / 2;
+    }
+    return true;
+}

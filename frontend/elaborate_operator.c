@@ -150,7 +150,11 @@ static bool resolve_same(Elab *e, const Signature *signature, const Actual *actu
                *dilation = attr_named(signature, attrs, "dilation");
     const int64_t *step = stride && stride->count == 2 ? stride->ints : stride ? kernel : ones;
     const int64_t *spread = dilation && dilation->count == 2 ? dilation->ints : ones;
-    if (!same_pad(e, span, &operands->tensors[0]->type, kernel, step, spread, sides)) return false;
+    const Attr *extra = attr_named(signature, attrs, "output_pad");
+    bool sound = extra
+                     ? same_pad_transposed(e, span, kernel, step, spread, extra->ints, sides)
+                     : same_pad(e, span, &operands->tensors[0]->type, kernel, step, spread, sides);
+    if (!sound) return false;
     *pad = attr_ints(pad->name, 4, sides);
     return true;
 }

@@ -328,10 +328,9 @@ bool type_pad(TypeQuery *q) {
                               dtype_name(type.dtype));
     }
     for (int i = 0; i < pads->count; i++) {
-        if (pads->ints[i] < 0) {
-            return rule_fail_attr(q, "pads",
-                                  "'pad' needs numbers >= 0, found %lld; use slice to cut",
-                                  (long long)pads->ints[i]);
+        if (is_far_below(pads->ints[i])) {
+            return rule_fail_attr(q, "pads", "'pad' needs numbers above %lld, found %lld",
+                                  (long long)INT32_MIN, (long long)pads->ints[i]);
         }
         Dim *dim = &type.dims[i % type.rank];
         *dim = dim_add(q->dims, *dim, dim_int(q->dims, pads->ints[i]));

@@ -189,7 +189,7 @@ static LX emit_pad(Kernel *k, const Value *value, LX const *index) {
     if (decided && k->at_border) return border_value(k, value);
     for (int i = 0; i < x->type.rank; i++) {
         at[i] = lx_addi(k->b, index[i], -pads->ints[i]);
-        if (decided || (pads->ints[i] == 0 && pads->ints[x->type.rank + i] == 0)) continue;
+        if (decided || (pads->ints[i] <= 0 && pads->ints[x->type.rank + i] <= 0)) continue;
         inside = both(k, inside, within(k, at[i], x->type.dims[i]));
     }
     if (!inside) return emit_element(k, x, at);

@@ -148,6 +148,10 @@ static bool run_row(ExportCall *c) {
     DType own = c->type = node->operands[row->first]->type.dtype;
     if (row->types & TYPE_BIT(own)) return row->run(c);
     c->type = wider_type(row, own);
+    if (dtype_bits(own) > dtype_bits(c->type)) {
+        return export_refuse(
+            c, arena_printf(c->e->arena, "its operator is not there for %s", dtype_name(own)));
+    }
     cast_operands(c, row, own);
     const char *finals[MAX_RESULTS];
     memcpy(finals, c->out, sizeof finals);
@@ -189,7 +193,11 @@ static void name_results(Exporter *e, const Node *node) {
     for (int i = 0; i < node->nresults; i++) {
         uint32_t id = node->results[i]->id;
         if (e->value_names[id]) continue;
-        e->value_names[id] = name_unique(&e->values, e->arena, node_path(e, node, &e->values));
+        const char *name = name_unique(&e->values, e->arena, node_path(e, node, &e->values));
+        e->value_names[id] = name;
+        if (op_info(node->op)->family == FAMILY_SOURCE) continue;
+        vec_push(e->arena, &e->types,
+                 onnx_value_info(e->arena, e->dims, name, &node->results[i]->type));
     }
 }
 
@@ -227,8 +235,8 @@ static void claim_names(Exporter *e, const char **output_names) {
 
 static bool export_one(Exporter *e, const Node *node) {
     ExportCall c = {.e = e, .node = node};
-    if (!check_types(e, node)) return false;
     name_results(e, node);
+    if (!check_types(e, node)) return false;
     c.path = op_info(node->op)->family == FAMILY_SOURCE ? e->value_names[node->results[0]->id]
                                                         : node_path(e, node, &e->nodes);
     for (int i = 0; i < node->noperands; i++) c.in[i] = e->value_names[node->operands[i]->id];
@@ -257,6 +265,8 @@ static Onnx__GraphProto *make_graph(Exporter *e, const char *const *output_names
     proto->node = e->list.data;
     proto->n_initializer = e->initializers.len;
     proto->initializer = e->initializers.data;
+    proto->n_value_info = e->types.len;
+    proto->value_info = e->types.data;
     proto->n_input = (size_t)graph->ninputs;
     proto->input = arena_array(arena, Onnx__ValueInfoProto *, proto->n_input + 1);
     for (int i = 0; i < graph->ninputs; i++) {

@@ -19,6 +19,7 @@ typedef struct Exporter {
     NameSet values, nodes;    /* names of tensors, names of nodes */
     VEC(Onnx__NodeProto *) list;
     VEC(Onnx__TensorProto *) initializers;
+    VEC(Onnx__ValueInfoProto *) types; /* of the nodes' results */
     VEC(DimName) dim_names;
 } Exporter;
 
@@ -54,8 +55,9 @@ typedef struct AttrPair {
 /* How one operator becomes ONNX. The name of the counterpart stands in ir/ops.def. */
 typedef struct OnnxRow {
     ExportFunction *run;
-    /* Element types that the operators of ONNX take and that onnxruntime computes. Others are cast
-     * to `wider` if that is given, else floats to f32, integers and bool to i32. */
+    /* Element types that it is exported in: those of ONNX's operator, but for narrow ones that
+     * runtimes rarely compute in. Others are cast: floats to f32, integers and bool to wider_int.
+     * One that would lose by it is an error. */
     unsigned types;
     DType wider_int; /* 0: i32 */
     int first;       /* first operand that has the type; those before have one of their own */
@@ -107,7 +109,8 @@ ExportFunction export_plain, export_relu, export_relu6, export_silu, export_gelu
 ExportFunction export_range, export_reshape, export_split, export_slice, export_pad,
     export_broadcast, export_resize, export_relayout;
 ExportFunction export_reduce_sum, export_reduce, export_global_max;
-ExportFunction export_matmul, export_dense, export_conv2d, export_pool, export_layer_norm;
+ExportFunction export_matmul, export_dense, export_conv2d, export_conv_transpose2d, export_pool,
+    export_layer_norm;
 ExportFunction export_source, export_fused;
 
 #endif

@@ -61,15 +61,32 @@ static bool convolve_bytes(ExportCall *c, OnnxAttr *const *attrs) {
     return true;
 }
 
-bool export_conv2d(ExportCall *c) {
+/* The row's attributes, those of the window, and room for one more; null: the end of the list. */
+static OnnxAttr **window_attrs(ExportCall *c, int *count) {
     const TensorType *weight = &c->node->operands[1]->type;
     const Attr *pad = node_attr(c->node, "pad");
     int64_t kernel[2];
-    int count;
-    OnnxAttr **attrs = export_attrs(c, 2, &count);
+    OnnxAttr **attrs = export_attrs(c, 3, count);
     for (int i = 0; i < 2; i++) require(dim_is_int(weight->dims[2 + i], &kernel[i]));
-    attrs[count++] = onnx_attr_ints(c->e->arena, "kernel_shape", 2, kernel);
-    attrs[count++] = onnx_attr_ints(c->e->arena, "pads", pad->count, pad->ints);
+    attrs[(*count)++] = onnx_attr_ints(c->e->arena, "kernel_shape", 2, kernel);
+    attrs[(*count)++] = onnx_attr_ints(c->e->arena, "pads", pad->count, pad->ints);
+    return attrs;
+}
+
+bool export_conv_transpose2d(ExportCall *c) {
+    const Attr *extra = node_attr(c->node, "output_pad");
+    int count;
+    OnnxAttr **attrs = window_attrs(c, &count);
+    attrs[count] = onnx_attr_ints(c->e->arena, "output_padding", extra->count, extra->ints);
+    if (!dtype_is_float(c->node->operands[0]->type.dtype))
+        return export_refuse(c, "it convolves floats");
+    export_to(c, c->out[0], "ConvTranspose", c->node->noperands, c->in, attrs);
+    return true;
+}
+
+bool export_conv2d(ExportCall *c) {
+    int count;
+    OnnxAttr **attrs = window_attrs(c, &count);
     if (is_byte(c->node->operands[0])) return convolve_bytes(c, attrs);
     if (!dtype_is_float(c->type)) {
         return export_refuse(c, arena_printf(c->e->arena,

@@ -65,14 +65,14 @@ const OnnxRow onnx_rows[OP_COUNT] = {
     [OP_reshape] = RUN(reshape, TYPES_ANY, {0}),
     [OP_flatten] = PLAIN(TYPES_ANY, AXIS),
     [OP_transpose] = PLAIN(TYPES_ANY, {"perm", "perm"}),
-    [OP_broadcast_to] = RUN(broadcast, TYPES_ANY, {0}),
+    [OP_broadcast_to] = RUN(broadcast, TYPES_ANY & ~TYPE_BIT(DT_bf16), {0}),
     [OP_concat] = PLAIN(TYPES_ANY, AXIS),
     [OP_split] = RUN(split, TYPES_ANY, AXIS),
     [OP_slice] = RUN(slice, TYPES_ANY, {0}),
     [OP_pad] = RUN(pad, TYPES_WIDE | TYPE_BIT(DT_i8) | TYPE_BIT(DT_u8) | TYPE_BIT(DT_bool), {0}),
     [OP_gather] = PLAIN(TYPES_ANY, AXIS),
     [OP_resize] = {.run = export_resize, .wider_int = DT_i32,
-                   .types = TYPES_FLOAT | TYPE_BIT(DT_i32) | TYPE_BIT(DT_i8) | TYPE_BIT(DT_u8)},
+                   .types = TYPES_WIDE | TYPE_BIT(DT_i8) | TYPE_BIT(DT_u8)},
     [OP_relayout] = RUN(relayout, TYPES_ANY, {0}),
 
     [OP_reduce_sum] = RUN(reduce_sum, TYPES_WIDE, {"keepdims", "keepdims"}),
@@ -94,6 +94,8 @@ const OnnxRow onnx_rows[OP_COUNT] = {
 
     [OP_global_avg_pool] = PLAIN(TYPES_FLOAT, {0}),
     [OP_global_max_pool] = RUN(global_max, TYPES_WIDE, {0}),
+    [OP_conv_transpose2d] = RUN(conv_transpose2d, TYPES_FLOAT, {"stride", "strides"},
+                                {"dilation", "dilations"}, {"groups", "group"}),
     [OP_batch_norm] = PLAIN(TYPES_FLOAT, EPS),
     [OP_layer_norm] = RUN(layer_norm, TYPES_FLOAT, EPS),
 };

@@ -131,13 +131,20 @@ bool eval_slice(const Eval *e) {
     return true;
 }
 
-/* Copies all of x to where the begins of the padding put it. */
+/* Copies what stays of x to where the begins of the padding put it. */
 static void copy_inside(Tensor *y, const Tensor *x, const int64_t *begins) {
-    int64_t strides[2][MAX_RANK], offsets[2] = {0, 0};
+    int64_t strides[2][MAX_RANK], offsets[2] = {0, 0}, dims[MAX_RANK];
     row_major_strides(x->rank, x->dims, strides[0]);
     row_major_strides(y->rank, y->dims, strides[1]);
-    for (int i = 0; i < y->rank; i++) offsets[1] += begins[i] * strides[1][i];
-    Walk w = walk_begin(x->rank, x->dims, 2, strides, offsets);
+    for (int i = 0; i < y->rank; i++) {
+        int64_t first = begins[i] < 0 ? -begins[i] : 0, last; /* indices of x; last is excluded */
+        if (!checked_sub(y->dims[i], begins[i], &last) || last > x->dims[i]) last = x->dims[i];
+        if (last <= first) return;
+        dims[i] = last - first;
+        offsets[0] += first * strides[0][i];
+        offsets[1] += (first + begins[i]) * strides[1][i];
+    }
+    Walk w = walk_begin(x->rank, dims, 2, strides, offsets);
     while (walk_next(&w))
         for (int64_t i = 0; i < w.length; i++)
             copy_elements(y, w.at[1] + i * w.step[1], x, w.at[0] + i * w.step[0], 1);

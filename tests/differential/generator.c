@@ -52,6 +52,7 @@ static bool op_is_exact(OpKind op) {
     case OP_matmul:
     case OP_dense:
     case OP_conv2d:
+    case OP_conv_transpose2d:
     case OP_resize: return false;
     default: return true;
     }
@@ -581,6 +582,32 @@ static Value *make_conv2d(Gen *g, OpKind op) {
     return apply(g, op, 2 + bias, operands, 4, attrs, x.magnitude * 4);
 }
 
+static Value *make_conv_transpose2d(Gen *g, OpKind op) {
+    const Made *found = pick(g, NUMBER, 4);
+    int64_t channels, kernel[2], stride[2], pad[4], extra[2], dilation[2];
+    if (!found || found->value->type.rank != 4 || found->magnitude > 60) return NULL;
+    Made x = *found;
+    if (!dim_is_int(x.value->type.dims[1], &channels)) return NULL;
+    int64_t groups = chance(g, 70) || channels % 2 ? 1 : 2, each = 1 + (int64_t)draw(g, 4);
+    for (int i = 0; i < 2; i++) {
+        kernel[i] = 1 + (int64_t)draw(g, 4), stride[i] = 1 + (int64_t)draw(g, 3);
+        dilation[i] = chance(g, 80) ? 1 : 2, extra[i] = (int64_t)draw(g, (uint64_t)stride[i]);
+        pad[i] = (int64_t)draw(g, 3), pad[i + 2] = chance(g, 80) ? pad[i] : (int64_t)draw(g, 3);
+    }
+    g->nparams++;
+    DType dtype = x.value->type.dtype;
+    DType sum = dtype_is_int(dtype) && dtype_bits(dtype) <= 16 ? DT_i32 : dtype;
+    Dim shape[] = {size(g, channels), size(g, each), size(g, kernel[0]), size(g, kernel[1])};
+    Dim filters = size(g, each * groups);
+    bool bias = chance(g, 60);
+    Value *operands[3] = {x.value, weight(g, "spread", "weight", dtype, 4, shape)};
+    if (bias) operands[2] = weight(g, "spread", "bias", sum, 1, &filters);
+    Attr attrs[] = {attr_ints("stride", 2, stride), attr_ints("pad", 4, pad),
+                    attr_ints("output_pad", 2, extra), attr_ints("dilation", 2, dilation),
+                    attr_int("groups", groups)};
+    return apply(g, op, 2 + bias, operands, 5, attrs, x.magnitude * 4);
+}
+
 /* ---- windows and composites ---------------------------------------------------------------------- */
 
 static Value *make_pool(Gen *g, OpKind op) {
@@ -699,6 +726,7 @@ static Maker *const makers[OP_COUNT] = {
     [OP_matmul] = make_matmul,
     [OP_dense] = make_dense,
     [OP_conv2d] = make_conv2d,
+    [OP_conv_transpose2d] = make_conv_transpose2d,
     [OP_max_pool2d] = make_pool,
     [OP_avg_pool2d] = make_pool,
     [OP_global_avg_pool] = make_global_pool,

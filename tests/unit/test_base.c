@@ -260,6 +260,16 @@ Test(file, write_then_read) {
     clean(&s);
 }
 
+Test(file, pieces_follow_each_other) {
+    Scratch s = scratch();
+    OutputPiece pieces[] = {{"one", 3}, {"", 0}, {" two", 4}};
+    OutputPieces files[] = {{in(&s, "a"), pieces, 3, 0644}, {in(&s, "b"), NULL, 0, 0644}};
+    cr_assert(files_write_pieces(files, 2, s.diag));
+    expect_content(&s, "a", "one two");
+    expect_content(&s, "b", "");
+    clean(&s);
+}
+
 Test(file, failure_replaces_nothing) {
     Scratch s = scratch();
     OutputFile old[] = {output_file(in(&s, "a"), "old a", 5, 0644),

@@ -175,8 +175,10 @@ Test(type_rules, concat_split_pad) {
     CHECK_WITH("pad", "f32[N, 6]", "f32[N + 1, 8]", INTS("pads", 0, 2, 1, 0));
     CHECK_WITH("pad", "f32[N, 6]", "'pad' needs 4 numbers for f32[N, 6], found 2",
                INTS("pads", 1, 1));
-    CHECK_WITH("pad", "f32[6]", "'pad' needs numbers >= 0, found -1; use slice to cut",
-               INTS("pads", -1, 1));
+    CHECK_WITH("pad", "f32[N, 6]", "f32[N - 3, 6]", INTS("pads", -1, 1, -2, -1));
+    CHECK_WITH("pad", "f32[6]", "'pad': dimension 0 of f32[-1] is negative", INTS("pads", -4, -3));
+    CHECK_WITH("pad", "f32[6]", "'pad' needs numbers above -2147483648, found -9223372036854775808",
+               INTS("pads", INT64_MIN, INT64_MAX));
     CHECK_WITH("pad", "i8[6]", "'pad': the value cannot be represented in i8", INTS("pads", 1, 1),
                attr_float("value", 200));
     CHECK_WITH("pad", "f32[6]", "'pad': the size of the result's dimension 0 overflows",
