@@ -65,6 +65,7 @@ static LowerAnchor *const anchors[OP_COUNT] = {
     [OP_reduce_mean] = lower_reduction, [OP_reduce_max] = lower_reduction,
     [OP_reduce_min] = lower_reduction,  [OP_reduce_prod] = lower_reduction,
     [OP_argmax] = lower_argmax,         [OP_softmax] = lower_softmax,
+    [OP_cumsum] = lower_cumsum,
 };
 
 static bool is_anchor(const Value *value) {

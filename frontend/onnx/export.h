@@ -103,12 +103,12 @@ bool export_saturate(ExportCall *c, const char *x, DType from, DType to);
 /* Says that ONNX has nothing for this; always false. */
 bool export_refuse(ExportCall *c, const char *why);
 
-ExportFunction export_plain, export_relu, export_relu6, export_silu, export_gelu, export_rsqrt,
-    export_hardsigmoid, export_not_equal, export_cast_op, export_quantize, export_dequantize,
-    export_div;
+ExportFunction export_plain, export_relu, export_relu6, export_clip, export_silu, export_gelu,
+    export_rsqrt, export_hardsigmoid, export_not_equal, export_cast_op, export_quantize,
+    export_dequantize, export_div;
 ExportFunction export_range, export_reshape, export_split, export_slice, export_pad,
     export_broadcast, export_resize, export_relayout;
-ExportFunction export_reduce_sum, export_reduce, export_global_max;
+ExportFunction export_reduce_sum, export_reduce, export_cumsum, export_global_max;
 ExportFunction export_matmul, export_dense, export_conv2d, export_conv_transpose2d, export_pool,
     export_layer_norm;
 ExportFunction export_source, export_fused;
