@@ -12,6 +12,12 @@
 #include "codegen/lower/lower.h"
 
 /* Lowering of a whole graph. */
+/* What a walk over values notes about one. */
+typedef struct WalkNote {
+    uint32_t round; /* of which walk */
+    int note;
+} WalkNote;
+
 typedef struct Lowering {
     LProgram *program;
     const TargetDesc *target;
@@ -20,8 +26,15 @@ typedef struct Lowering {
     DimContext *dims;
     LTensor **tensors;         /* by value id: where the value lies; null: not in memory */
     const Tensor **immediates; /* by value id: a constant of one element is part of the code */
-    size_t capacity;           /* of both */
+    WalkNote *notes;           /* by value id */
+    uint32_t round;            /* of the walk under way */
+    size_t capacity;           /* of all three */
 } Lowering;
+
+/* Begins a walk over values, one at a time: all notes are 0 again. The cost is not that of the
+ * whole module, for there is a walk for every kernel. */
+void lowering_walk(Lowering *l);
+int *lowering_note(Lowering *l, const Value *value);
 
 /* Records what gather and resize need of the symbols (needs.c). */
 void lowering_needs(Lowering *l, const Graph *graph);
