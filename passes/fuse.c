@@ -216,8 +216,11 @@ static bool feeds_movement(const Fuser *f, const Node *node) {
 /* A view of a tensor in memory costs nothing on its own and index arithmetic inside; but where the
  * tensor gets a layout it is a copy. So one whose arithmetic needs no division stays with movement,
  * which computes indices anyway. */
-static bool is_better_outside(const Fuser *f, const Node *node) {
-    return fuse_role(node) == ROLE_VIEW && !(view_only_splits(node) && feeds_movement(f, node));
+static bool is_better_outside(const Fuser *f, const Group *group, const Node *node) {
+    if (fuse_role(node) != ROLE_VIEW) return false;
+    const Node *def = running_def(f, node->operands[0]);
+    if (def && info_of(f, def)->group == group) return false;
+    return !(view_only_splits(node) && feeds_movement(f, node));
 }
 
 static void expel_views(Fuser *f, Group *group) {
@@ -226,9 +229,7 @@ static void expel_views(Fuser *f, Group *group) {
         size_t kept = 0;
         for (size_t i = 0; i < group->members.len; i++) {
             Node *node = group->members.data[i];
-            const Node *def = running_def(f, node->operands[0]);
-            bool is_leaf = !def || info_of(f, def)->group != group;
-            bool goes = is_leaf && is_better_outside(f, node);
+            bool goes = is_better_outside(f, group, node);
             if (goes)
                 info_of(f, node)->group = NULL;
             else
