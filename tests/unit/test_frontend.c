@@ -458,6 +458,7 @@ Test(frontend, annotations_mark_what_the_statement_makes) {
     cr_expect_eq(second->nannotations, 2);
     cr_expect_eq(node_of(&l, OP_relu, 0)->nannotations, 0);
     cr_expect_not_null(node_annotation(node_of(&l, OP_param, 0), "prune"));
+    cr_expect_eq(diag_warning_count(l.diag), 1, "one for both @prune");
     arena_destroy(l.arena);
 }
 
