@@ -203,6 +203,8 @@ part_cmake() {
     configure -DNETWORK_TARGET=hls -DSMALL_WEIGHTS=random:1
     check_rebuilds hls "app brief digits lean other small"
     check_pictures hls
+    step cmake --build "$TMP/build" --target clean
+    [ "$(ls -A "$TMP/build/nnc/app/digits_hls")" = "" ] || fail "clean leaves $(ls -A "$TMP/build/nnc/app/digits_hls")"
     check_refusals
 }
 
