@@ -1,13 +1,10 @@
 /* nnc NET.nn: compile and write files. */
-#define _GNU_SOURCE
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "driver/commands.h"
-#include "driver/depfile.h"
 #include "driver/dump.h"
+#include "driver/export.h"
 #include "driver/outputs.h"
 #include "driver/samples.h"
 #include "driver/setup.h"
@@ -63,33 +60,14 @@ static void add_constants(Compilation *c, const char *path, Artifacts *artifacts
     str_free(&bytes);
 }
 
-/* Every output depends on every file that was read. A build system that names the dependency file
- * absolutely may read it in any folder, so the names in it are absolute then. */
 static bool add_depfile(Compilation *c, Artifacts *artifacts) {
-    const char *path = c->options->depfile;
-    if (!path) return true;
-    if (strcmp(artifacts->files.data[0].path, "-") == 0) {
-        options_complain("-MF needs an output file: name one with -o");
-        return fail(c, EXIT_USAGE);
-    }
+    if (!c->options->depfile) return true;
     const char **outputs = arena_array(c->arena, const char *, artifacts->files.len + 1);
     for (size_t i = 0; i < artifacts->files.len; i++) outputs[i] = artifacts->files.data[i].path;
-    char folder[PATH_MAX];
-    Dependencies dependencies = {
-        .outputs = outputs,
-        .noutputs = artifacts->files.len,
-        .inputs = c->nsources ? c->sources : &c->options->file,
-        .ninputs = c->nsources ? c->nsources : 1,
-        .folder = path[0] == '/' ? getcwd(folder, sizeof folder) : NULL,
-    };
-    StrBuf text = {0};
-    bool ok = depfile_format(&dependencies, &text, c->diag);
-    if (ok) {
-        OutputFile file = {path, arena_strdup(c->arena, str_text(&text)), text.len, 0644};
-        vec_push(c->arena, &artifacts->files, file);
-    }
-    str_free(&text);
-    return ok;
+    OutputFile file;
+    if (!outputs_depfile(c, outputs, artifacts->files.len, &file)) return false;
+    vec_push(c->arena, &artifacts->files, file);
+    return true;
 }
 
 static bool emit_stage(Compilation *c, const Stage *stage) {
@@ -112,6 +90,7 @@ static bool emit_stage(Compilation *c, const Stage *stage) {
 static bool known_kind(Compilation *c, const char *kind) {
     StrBuf known = {0};
     for (size_t i = 0; i < COUNT_OF(stages); i++) str_printf(&known, "%s, ", stages[i].kind);
+    str_append(&known, "onnx, ");
     bool found = false;
     for (const char *const *k = c->target->emit_kinds; *k; k++) {
         found = found || strcmp(*k, kind) == 0;
@@ -180,7 +159,9 @@ int command_compile(const Options *options, Arena *arena) {
     if (setup_target(c)) {
         const char *kind = options->emit ? options->emit : c->target->emit_kinds[0];
         const Stage *stage = find_stage(kind);
-        if (stage) {
+        if (strcmp(kind, "onnx") == 0) {
+            export_onnx(c);
+        } else if (stage) {
             emit_stage(c, stage);
         } else if (known_kind(c, kind)) {
             emit_target(c, kind);

@@ -212,8 +212,9 @@ static void expel_views(Fuser *f, Group *group) {
         size_t kept = 0;
         for (size_t i = 0; i < group->members.len; i++) {
             Node *node = group->members.data[i];
-            const Node *def = running_def(f, node->operands[0]);
-            bool leaf = fuse_role(node) == ROLE_VIEW && (!def || info_of(f, def)->group != group);
+            bool leaf = fuse_role(node) == ROLE_VIEW;
+            const Node *def = leaf ? running_def(f, node->operands[0]) : NULL;
+            leaf = leaf && (!def || info_of(f, def)->group != group);
             if (leaf)
                 info_of(f, node)->group = NULL;
             else

@@ -19,14 +19,22 @@ typedef struct Search {
     int *known; /* by value id: what trace said, plus 4; 0: not visited */
 } Search;
 
+/* No element of the operand is cut off. */
+static bool keeps_all(const Node *pad) {
+    const Attr *pads = node_attr(pad, "pads");
+    for (int i = 0; i < pads->count; i++)
+        if (pads->ints[i] < 0) return false;
+    return true;
+}
+
 /* Operators through which an element can be followed upwards. */
 static bool is_traceable(const Node *node) {
     switch (node->op) {
     case OP_transpose:
     case OP_reshape:
     case OP_flatten:
-    case OP_relayout:
-    case OP_pad: return true;
+    case OP_relayout: return true;
+    case OP_pad: return keeps_all(node);
     default: return pointwise_known(node->op);
     }
 }

@@ -96,6 +96,12 @@ static LX emit_relayout(Kernel *k, const Value *value, LX const *index) {
     return emit_element(k, value->def->operands[0], index);
 }
 
+static LX emit_range(Kernel *k, const Value *value, LX const *index) {
+    LX number = lx_add(k->b, index[0], lx_dim(k->b, node_attr(value->def, "start")->dims[0]));
+    LX element = lx_cast(k->b, CAST_VALUE, compute_dtype(value->type.dtype), number);
+    return round_to(k, element, value->type.dtype);
+}
+
 /* ---- joining and cutting --------------------------------------------------------------------- */
 
 /* x under a condition, which guards its loads; null: always. */
@@ -183,7 +189,7 @@ static LX emit_pad(Kernel *k, const Value *value, LX const *index) {
     if (decided && k->at_border) return border_value(k, value);
     for (int i = 0; i < x->type.rank; i++) {
         at[i] = lx_addi(k->b, index[i], -pads->ints[i]);
-        if (decided || (pads->ints[i] == 0 && pads->ints[x->type.rank + i] == 0)) continue;
+        if (decided || (pads->ints[i] <= 0 && pads->ints[x->type.rank + i] <= 0)) continue;
         inside = both(k, inside, within(k, at[i], x->type.dims[i]));
     }
     if (!inside) return emit_element(k, x, at);
@@ -290,7 +296,7 @@ static MovementFunction *const rows[OP_COUNT] = {
     [OP_concat] = emit_concat,       [OP_split] = emit_split,
     [OP_slice] = emit_slice,         [OP_pad] = emit_pad,
     [OP_gather] = emit_gather,       [OP_resize] = emit_resize,
-    [OP_relayout] = emit_relayout,
+    [OP_relayout] = emit_relayout,   [OP_range] = emit_range,
 };
 
 LX emit_movement(Kernel *k, const Value *value, LX const *index) {

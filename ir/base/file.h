@@ -34,6 +34,21 @@ typedef struct OutputFile {
  * is a device or pipe is written in place. */
 bool files_write(const OutputFile *files, size_t count, Diag *diag);
 
+/* A file whose contents lie in several places, one piece after the other. */
+typedef struct OutputPiece {
+    const void *data;
+    size_t size;
+} OutputPiece;
+typedef struct OutputPieces {
+    const char *path;
+    const OutputPiece *pieces;
+    size_t count;
+    int mode;
+} OutputPieces;
+
+/* files_write for files in pieces. */
+bool files_write_pieces(const OutputPieces *files, size_t count, Diag *diag);
+
 /* Writes a folder as a whole; the files' paths end in their names in it. What stands there is
  * replaced only where it is empty or was written by this function (a list in the folder says so);
  * what others put there since moves over to the new one. On failure nothing is replaced. */

@@ -289,6 +289,12 @@ Test(frontend, literals_take_the_other_operands_type) {
     arena_destroy(l.arena);
 }
 
+Test(frontend, indices_are_whole_numbers) {
+    Loaded l = load("network n(x: f32[4, 3]) -> (y: f32[3]) {\n  y = gather(x, -1)\n}\n");
+    cr_expect_eq(node_result(node_of(&l, OP_const, 0))->type.dtype, DT_i64);
+    arena_destroy(l.arena);
+}
+
 Test(frontend, pipes_and_continued_lines) {
     Loaded l = load("network n(x: f32[4]) -> (y: f32[4]) {\n"
                     "  y = x + 1   # a remark\n"

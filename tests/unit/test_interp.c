@@ -232,6 +232,16 @@ Test(interp, pad) {
            DT_i8, DIMS(2, 4), V(-7, -7, -7, -7, 1, 2, -7, -7));
 }
 
+Test(interp, pad_below_0_cuts) {
+    Tensor x = counting(DT_f32, DIMS(3, 4));
+    expect(run_op(OP_pad, TENSORS(x), ATTRS(INTS("pads", -1, 1, 0, -2))), DT_f32, DIMS(2, 3),
+           V(0, 4, 5, 0, 8, 9));
+    expect(run_op(OP_pad, TENSORS(x), ATTRS(INTS("pads", -4, 0, 3, -3))), DT_f32, DIMS(2, 1),
+           V(0, 0));
+    expect(run_op(OP_pad, TENSORS(x), ATTRS(INTS("pads", 2, 0, -4, 0), attr_float("value", 5))),
+           DT_f32, DIMS(1, 4), V(5, 5, 5, 5));
+}
+
 Test(interp, gather_counts_from_the_end_and_clamps) {
     Tensor x = counting(DT_f32, DIMS(3, 2)), i = make(DT_i64, DIMS(2, 2), V(0, -1, 7, -9));
     expect(binary(OP_gather, x, i), DT_f32, DIMS(2, 2, 2), V(0, 1, 4, 5, 4, 5, 0, 1));
