@@ -55,7 +55,8 @@ static void add_constants(Compilation *c, const char *path, Artifacts *artifacts
     safetensors_format(count, names, tensors, &bytes);
     char *copy = arena_alloc(c->arena, bytes.len);
     memcpy(copy, bytes.data, bytes.len);
-    OutputFile file = {arena_printf(c->arena, "%s.safetensors", path), copy, bytes.len, 0644};
+    OutputFile file =
+        output_file(arena_printf(c->arena, "%s.safetensors", path), copy, bytes.len, 0644);
     vec_push(c->arena, &artifacts->files, file);
     str_free(&bytes);
 }
@@ -76,7 +77,7 @@ static bool emit_stage(Compilation *c, const Stage *stage) {
     const char *path = c->options->output_path ? c->options->output_path : "-";
     bool ok = stage->write(c, &text);
     if (ok) {
-        OutputFile file = {path, str_text(&text), text.len, 0644};
+        OutputFile file = output_file(path, str_text(&text), text.len, 0644);
         vec_push(c->arena, &artifacts.files, file);
         if (strcmp(path, "-") != 0 && stage->write == write_graph)
             add_constants(c, path, &artifacts);
@@ -133,6 +134,7 @@ static bool emit_target(Compilation *c, const char *kind) {
         fprintf(stderr, "nnc: -prefix takes a C identifier, found '%s'\n", c->options->prefix);
         return fail(c, EXIT_USAGE);
     }
+    c->discards_weights = !c->target->wants_samples;
     if (!compilation_run(c)) return false;
     Artifacts artifacts = {.arena = c->arena};
     const char *path = c->options->output_path ? c->options->output_path : default_path(c, kind);
@@ -149,7 +151,7 @@ static bool emit_target(Compilation *c, const char *kind) {
         return fail(c, EXIT_INPUT);
     for (size_t i = 0; c->options->verbose && i < artifacts.files.len; i++) {
         fprintf(stderr, "wrote %s, %zu bytes\n", artifacts.files.data[i].path,
-                artifacts.files.data[i].size);
+                output_bytes(&artifacts.files.data[i]));
     }
     return true;
 }

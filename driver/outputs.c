@@ -77,7 +77,7 @@ bool outputs_depfile(Compilation *c, const char *const *outputs, size_t count, O
     };
     StrBuf text = {0};
     bool ok = depfile_format(&dependencies, &text, c->diag);
-    if (ok) *file = (OutputFile){path, arena_strdup(c->arena, str_text(&text)), text.len, 0644};
+    if (ok) *file = output_file(path, arena_strdup(c->arena, str_text(&text)), text.len, 0644);
     str_free(&text);
     return ok || fail(c, EXIT_INPUT);
 }

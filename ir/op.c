@@ -1,6 +1,7 @@
 /* The operator table and the questions asked of it. */
 #include "ir/op.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "ir/type_rules.h"
@@ -41,10 +42,15 @@ static const OpInfo op_table[OP_COUNT] = {
 /* clang-format on */
 
 static const char *const family_names[] = {
-    [FAMILY_SOURCE] = "source",           [FAMILY_POINTWISE] = "pointwise",
-    [FAMILY_MOVEMENT] = "movement",       [FAMILY_REDUCTION] = "reduction",
-    [FAMILY_CONTRACTION] = "contraction", [FAMILY_WINDOW] = "window",
-    [FAMILY_COMPOSITE] = "composite",     [FAMILY_FUSION] = "fusion",
+    [FAMILY_SOURCE] = "source",
+    [FAMILY_POINTWISE] = "pointwise",
+    [FAMILY_MOVEMENT] = "movement",
+    [FAMILY_REDUCTION] = "reduction",
+    [FAMILY_CONTRACTION] = "contraction",
+    [FAMILY_WINDOW] = "window",
+    [FAMILY_SCAN] = "scan",
+    [FAMILY_COMPOSITE] = "composite",
+    [FAMILY_FUSION] = "fusion",
 };
 
 const OpInfo *op_info(OpKind op) {

@@ -16,6 +16,7 @@ typedef enum OpFamily {
     FAMILY_REDUCTION,   /* along whole axes, softmax and argmax among them */
     FAMILY_CONTRACTION, /* sums of products */
     FAMILY_WINDOW,      /* sliding windows without weights */
+    FAMILY_SCAN,        /* along one axis, every element from those before it */
     FAMILY_COMPOSITE,   /* rewritten into other operators before lowering */
     FAMILY_FUSION,      /* a body of operators that becomes one kernel */
 } OpFamily;

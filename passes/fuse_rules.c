@@ -9,6 +9,7 @@ FuseRole fuse_role(const Node *node) {
     case FAMILY_POINTWISE: return ROLE_POINTWISE;
     case FAMILY_REDUCTION:
     case FAMILY_CONTRACTION:
+    case FAMILY_SCAN:
     case FAMILY_WINDOW: return ROLE_ANCHOR;
     case FAMILY_MOVEMENT: break;
     default: return ROLE_NONE;
@@ -66,6 +67,7 @@ FuseRead operand_reading(const Node *node, int operand) {
         if (node->op == OP_gather || node->op == OP_concat) return READ_MEMORY;
         return node->op == OP_broadcast_to || node->op == OP_resize ? READ_OFTEN : READ_ONCE;
     case FAMILY_REDUCTION: return node->op == OP_softmax ? READ_OFTEN : READ_ONCE;
+    case FAMILY_SCAN: return READ_ONCE;
     case FAMILY_WINDOW: return window_reading(node);
     case FAMILY_CONTRACTION: return operand < 2 && is_widening(x) ? READ_OFTEN : READ_MEMORY;
     default: return READ_MEMORY;

@@ -55,8 +55,9 @@ typedef struct AttrPair {
 /* How one operator becomes ONNX. The name of the counterpart stands in ir/ops.def. */
 typedef struct OnnxRow {
     ExportFunction *run;
-    /* Element types that the operators of ONNX take and that onnxruntime computes. Others are cast
-     * to `wider` if that is given, else floats to f32, integers and bool to i32. */
+    /* Element types that it is exported in: those of ONNX's operator, but for narrow ones that
+     * runtimes rarely compute in. Others are cast: floats to f32, integers and bool to wider_int.
+     * One that would lose by it is an error. */
     unsigned types;
     DType wider_int; /* 0: i32 */
     int first;       /* first operand that has the type; those before have one of their own */
@@ -102,12 +103,12 @@ bool export_saturate(ExportCall *c, const char *x, DType from, DType to);
 /* Says that ONNX has nothing for this; always false. */
 bool export_refuse(ExportCall *c, const char *why);
 
-ExportFunction export_plain, export_relu, export_relu6, export_silu, export_gelu, export_rsqrt,
-    export_hardsigmoid, export_not_equal, export_cast_op, export_quantize, export_dequantize,
-    export_div;
+ExportFunction export_plain, export_relu, export_relu6, export_clip, export_silu, export_gelu,
+    export_rsqrt, export_hardsigmoid, export_not_equal, export_cast_op, export_quantize,
+    export_dequantize, export_div;
 ExportFunction export_range, export_reshape, export_split, export_slice, export_pad,
     export_broadcast, export_resize, export_relayout;
-ExportFunction export_reduce_sum, export_reduce, export_global_max;
+ExportFunction export_reduce_sum, export_reduce, export_cumsum, export_global_max;
 ExportFunction export_matmul, export_dense, export_conv2d, export_conv_transpose2d, export_pool,
     export_layer_norm;
 ExportFunction export_source, export_fused;

@@ -159,6 +159,14 @@ bool export_reduce(ExportCall *c) {
     return true;
 }
 
+bool export_cumsum(ExportCall *c) {
+    int count;
+    OnnxAttr **attrs = export_attrs(c, 0, &count);
+    const char *axis = export_scalar(c, "axis", DT_i64, (double)node_int(c->node, "axis"));
+    export_to(c, c->out[0], "CumSum", NAMES(c->in[0], axis), attrs);
+    return true;
+}
+
 /* GlobalMaxPool is for floats. */
 bool export_global_max(ExportCall *c) {
     int64_t axes[MAX_RANK];

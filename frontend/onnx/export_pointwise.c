@@ -40,6 +40,20 @@ bool export_relu6(ExportCall *c) {
     return true;
 }
 
+/* onnxruntime's Clip without one of its bounds takes the greatest finite number for it. */
+bool export_clip(ExportCall *c) {
+    double low = node_float(c->node, "low"), high = node_float(c->node, "high");
+    const char *least = low == -INFINITY ? NULL : number(c, "least", low);
+    const char *greatest = high == INFINITY ? NULL : number(c, "greatest", high);
+    const char *op = least && greatest ? "Clip" : least ? "Max" : greatest ? "Min" : "Identity";
+    const char *inputs[3] = {c->in[0]};
+    int count = 1;
+    if (least) inputs[count++] = least;
+    if (greatest) inputs[count++] = greatest;
+    export_to(c, c->out[0], op, count, inputs, NULL);
+    return true;
+}
+
 bool export_hardsigmoid(ExportCall *c) {
     Arena *arena = c->e->arena;
     export_to(

@@ -25,6 +25,7 @@ const OnnxRow onnx_rows[OP_COUNT] = {
     [OP_relu] = RUN(relu, TYPES_WIDE, {0}),
     [OP_leaky_relu] = PLAIN(TYPES_FLOAT, {"alpha", "alpha"}),
     [OP_relu6] = RUN(relu6, TYPES_FLOAT, {0}),
+    [OP_clip] = RUN(clip, TYPES_WIDE | TYPE_BIT(DT_i8) | TYPE_BIT(DT_u8), {0}),
     [OP_hardsigmoid] = RUN(hardsigmoid, TYPES_FLOAT, {0}),
     [OP_hardswish] = PLAIN(TYPES_FLOAT, {0}),
     [OP_silu] = RUN(silu, TYPES_FLOAT & ~TYPES_HALF, {0}),
@@ -82,6 +83,8 @@ const OnnxRow onnx_rows[OP_COUNT] = {
     [OP_reduce_prod] = RUN(reduce, TYPES_WIDE, {"keepdims", "keepdims"}),
     [OP_argmax] = PLAIN(TYPES_WIDE, AXIS, {"keepdims", "keepdims"}),
     [OP_softmax] = PLAIN(TYPES_FLOAT, AXIS),
+
+    [OP_cumsum] = RUN(cumsum, TYPES_WIDE & ~TYPES_HALF, {"exclusive", "exclusive"}, {"reverse", "reverse"}),
 
     [OP_matmul] = RUN(matmul, TYPES_ANY & ~TYPE_BIT(DT_bf16), {0}),
     [OP_dense] = RUN(dense, TYPES_ANY & ~TYPE_BIT(DT_bf16), {0}),

@@ -27,6 +27,7 @@ static Evaluator *const evaluators[OP_COUNT] = {
     [OP_reduce_prod] = eval_reduce,
     [OP_argmax] = eval_argmax,
     [OP_softmax] = eval_softmax,
+    [OP_cumsum] = eval_cumsum,
 
     [OP_matmul] = eval_matmul,
     [OP_dense] = eval_dense,

@@ -32,6 +32,7 @@ Evaluator eval_pointwise, eval_cast, eval_quantize, eval_dequantize;
 Evaluator eval_copy, eval_transpose, eval_broadcast_to, eval_concat, eval_split, eval_slice,
     eval_pad, eval_gather, eval_resize, eval_range;
 Evaluator eval_reduce, eval_argmax, eval_softmax;
+Evaluator eval_cumsum;
 Evaluator eval_matmul, eval_dense, eval_conv2d, eval_conv_transpose2d;
 Evaluator eval_max_pool2d, eval_avg_pool2d;
 Evaluator eval_batch_norm, eval_layer_norm;

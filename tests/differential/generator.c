@@ -44,6 +44,7 @@ static bool op_is_exact(OpKind op) {
     case OP_reduce_sum:
     case OP_reduce_mean:
     case OP_reduce_prod:
+    case OP_cumsum:
     case OP_softmax:
     case OP_avg_pool2d:
     case OP_global_avg_pool:
@@ -232,6 +233,13 @@ static Value *make_leaky(Gen *g, OpKind op) {
     const Made *x = pick(g, FLOAT, 0);
     Attr attr = attr_float("alpha", 0.2);
     return x ? apply(g, op, 1, &(Value *){x->value}, 1, &attr, x->magnitude) : NULL;
+}
+
+static Value *make_clip(Gen *g, OpKind op) {
+    const Made *x = pick(g, NUMBER, 0);
+    Attr attrs[] = {attr_float("low", 1), attr_float("high", 3)};
+    bool high = chance(g, 70);
+    return x ? apply(g, op, 1, &(Value *){x->value}, 1 + high, attrs, fmax(x->magnitude, 1)) : NULL;
 }
 
 static Value *make_exp(Gen *g, OpKind op) {
@@ -514,6 +522,15 @@ static Value *make_argmax(Gen *g, OpKind op) {
     return apply(g, op, 1, &(Value *){x->value}, 2, attrs, 8);
 }
 
+static Value *make_cumsum(Gen *g, OpKind op) {
+    const Made *x = pick(g, NUMBER, 1);
+    if (!x) return NULL;
+    int64_t rank = x->value->type.rank, axis = (int64_t)draw(g, (uint64_t)rank);
+    Attr attrs[] = {attr_int("axis", chance(g, 50) ? axis : axis - rank),
+                    attr_bool("exclusive", chance(g, 40)), attr_bool("reverse", chance(g, 40))};
+    return apply(g, op, 1, &(Value *){x->value}, 3, attrs, x->magnitude * 20);
+}
+
 static Value *make_softmax(Gen *g, OpKind op) {
     const Made *x = pick(g, FLOAT, 1);
     if (!x) return NULL;
@@ -671,6 +688,7 @@ static Maker *const makers[OP_COUNT] = {
     [OP_abs] = make_same,
     [OP_relu] = make_same,
     [OP_relu6] = make_same_float,
+    [OP_clip] = make_clip,
     [OP_hardsigmoid] = make_bounded,
     [OP_hardswish] = make_same_float,
     [OP_silu] = make_same_float,
@@ -723,6 +741,7 @@ static Maker *const makers[OP_COUNT] = {
     [OP_reduce_prod] = make_reduce,
     [OP_argmax] = make_argmax,
     [OP_softmax] = make_softmax,
+    [OP_cumsum] = make_cumsum,
     [OP_matmul] = make_matmul,
     [OP_dense] = make_dense,
     [OP_conv2d] = make_conv2d,

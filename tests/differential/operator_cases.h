@@ -66,6 +66,14 @@ static const Case cases_leaky_relu[] = {
     CASE("f32", "x$: @[N, 29]", "leaky_relu(x$, 0.3)", "@[N, 29]", CLOSE, SPECIAL),
 };
 static const Case cases_relu6[] = {UNARY(FLOATS, "relu6", EXACT)};
+static const Case cases_clip[] = {
+    CASE(FLOATS " " SIGNED, "x$: @[N, 37]", "clip(x$, -3, 5)", "@[N, 37]", EXACT, SPECIAL),
+    CASE(NUMBERS " i4 u4", "x$: @[N, 37]", "clip(x$, low=2)", "@[N, 37]", EXACT, SPECIAL),
+    CASE(NUMBERS " i4 u4", "x$: @[3, 1, 11]", "clip(x$, high=6)", "@[3, 1, 11]", EXACT, WIDE),
+    CASE("f32 f16", "x$: @[N, 37]", "clip(x$, 0.1, 0.3)", "@[N, 37]", EXACT, SMALL),
+    CASE("f32 i32", "x$: @[N, 5]", "clip(x$, 3, 1)", "@[N, 5]", EXACT, SPECIAL),
+    CASE("f32", "x$: @[]", "clip(x$)", "@[]", EXACT, SMALL),
+};
 static const Case cases_hardsigmoid[] = {UNARY(FLOATS, "hardsigmoid", CLOSE)};
 static const Case cases_hardswish[] = {UNARY(FLOATS, "hardswish", CLOSE)};
 static const Case cases_silu[] = {UNARY(FLOATS, "silu", AGREES)};
@@ -306,6 +314,19 @@ static const Case cases_reduce_min[] = {
 static const Case cases_reduce_prod[] = {
     REDUCE(NUMBERS, "f32 i32", "reduce_prod", AGREES, SMALL),
     CASE(INTS, "x$: @[N, 5]", "reduce_prod(x$, axes=[1])", "@[N]", EXACT, SPECIAL),
+};
+static const Case cases_cumsum[] = {
+    CASE(NUMBERS, "x$: @[N, 37]", "cumsum(x$, 1)", "@[N, 37]", AGREES, SMALL),
+    CASE(INTS " i4 u4", "x$: @[5, N]", "cumsum(x$, -1, reverse=true)", "@[5, N]", EXACT, SPECIAL),
+    CASE("f32 f16 i32", "x$: @[N, 5, 19]", "cumsum(x$, axis=1, exclusive=true)", "@[N, 5, 19]",
+         AGREES, SMALL),
+    CASE("f32 i8", "x$: @[M, 3, N]", "cumsum(x$, axis=0, exclusive=true, reverse=true)",
+         "@[M, 3, N]", AGREES, SMALL),
+    CASE("f32", "x$: @[N, 7]", "cumsum(x$, 1)", "@[N, 7]", CLOSE, SPECIAL),
+    CASE("f32", "x$: @[2, M, 17]", "transpose(relu(cumsum(a$, axis=1) * 2), [2, 0, 1])",
+         "@[17, 2, M]", AGREES, SMALL, .before = "a$ = exp(x$)"),
+    CASE("f32", "x$: @[M]", "cumsum(x$, 0)", "@[M]", AGREES, POSITIVE),
+    CASE("f32", "x$: @[1, 1]", "cumsum(x$, 1, exclusive=true)", "@[1, 1]", EXACT, SPECIAL),
 };
 static const Case cases_argmax[] = {
     CASE(NUMBERS, "x$: @[N, 37]", "argmax(x$, axis=1)", "i64[N]", EXACT, SPECIAL),

@@ -274,6 +274,28 @@ conv("conv2d_symbolic", "batch, height and width are symbols", (2, 3, 7, 5), 4, 
      pads=(1, 1, 1, 1), dims={"x": "N, 3, H, W", "y": "N, 4, H, W"})
 
 # ---------------------------------------------------------------------------------------------------------------------
+# Running sums
+
+
+def cumsum(name, note, x, axis, exclusive=False, reverse=False):
+    """CumSum: PyTorch has neither exclusive nor reverse."""
+
+    def compute(t):
+        y = t.x.flip(axis) if reverse else t.x
+        y = torch.cumsum(y, axis) - y if exclusive else torch.cumsum(y, axis)
+        return (y.flip(axis) if reverse else y).to(t.x.dtype)
+
+    text = ", ".join(name for name, given in (("exclusive=true", exclusive), ("reverse=true", reverse)) if given)
+    case(name, note, {"x": x}, f"y = cumsum(x, {axis}{', ' if text else ''}{text})", compute)
+
+
+cumsum("cumsum", "along rows", (3, 17), 1)
+cumsum("cumsum_columns", "along columns, from the last one", (5, 19), 0, reverse=True)
+cumsum("cumsum_exclusive", "what came before", (2, 7, 3), 1, exclusive=True)
+cumsum("cumsum_both", "what comes after, a negative axis", (2, 3, 5), -1, True, True)
+cumsum("cumsum_i32", "integers", integers(-9, 9, 4, 6, dtype=np.int32), 1)
+
+# ---------------------------------------------------------------------------------------------------------------------
 # Transposed convolution
 
 
@@ -416,6 +438,12 @@ pointwise("relu_special", "infinities; NaN stays NaN", SPECIAL, torch.relu, "rel
 case("leaky_relu", "x, or a tenth of it below 0", {"x": (3, 5, 7)}, "y = leaky_relu(x, 0.1)",
      lambda t: F.leaky_relu(t.x, 0.1))
 pointwise("relu6", "min(max(x, 0), 6)", scaled(5, 5, 7), F.relu6)
+case("clip", "held between two numbers", {"x": scaled(5, 5, 7)}, "y = clip(x, -1.5, 2)", lambda t: torch.clamp(t.x, -1.5, 2))
+case("clip_special", "infinities; NaN stays NaN", {"x": SPECIAL}, "y = clip(x, low=-0.5)", lambda t: torch.clamp(t.x, min=-0.5))
+case("clip_i32", "integers, from above", {"x": integers(-9, 9, 5, 7, dtype=np.int32)}, "y = clip(x, high=3)",
+     lambda t: torch.clamp(t.x, max=3))
+case("clip_crossed", "a low above the high: the high counts", {"x": (5, 7)}, "y = clip(x, 1, 0)",
+     lambda t: torch.clamp(t.x, 1, 0))
 pointwise("relu6_special", "infinities; NaN stays NaN", SPECIAL, F.relu6, "relu6")
 pointwise("hardsigmoid", "x / 6 + 1/2 between 0 and 1", scaled(3, 5, 7), F.hardsigmoid)
 pointwise("hardswish", "x * hardsigmoid(x)", scaled(3, 5, 7), F.hardswish)

@@ -281,6 +281,12 @@ Test(type_rules, reductions) {
                "'reduce_sum': axis 2 does not exist in f32[N, 3]; axes go from -2 to 1",
                INTS("axes", 2));
     CHECK_WITH("argmax", "f32[N, 3]", "i64[N]", attr_int("axis", 1));
+    CHECK_WITH("cumsum", "i8[N, 3]", "i8[N, 3]", attr_int("axis", -2));
+    CHECK_WITH("cumsum", "f32[N, 3]",
+               "'cumsum': axis 2 does not exist in f32[N, 3]; axes go from -2 to 1",
+               attr_int("axis", 2));
+    CHECK_WITH("cumsum", "bool[3]", "'cumsum' expects numbers, found bool[3] (use cast)",
+               attr_int("axis", 0));
     CHECK_WITH("softmax", "f32[N, 3]", "f32[N, 3]", attr_int("axis", 0));
     CHECK("softmax", "f32[]", "'softmax' needs an axis, and f32[] has none");
     CHECK("global_avg_pool", "f32[N, 3, H, W]", "f32[N, 3, 1, 1]");
@@ -337,6 +343,23 @@ Test(type_rules, convolution) {
                INTS("pad", 0, 0, 0, -1));
     CHECK_WITH("conv2d", "f32[N, 1, 9, 9]; f32[1, 1, 3, 3]",
                "'conv2d': the result's size overflows", INTS("pad", INT64_MAX, 0, INT64_MAX, 0));
+}
+
+Test(type_rules, transposed_convolution) {
+    CHECK_WITH("conv_transpose2d", "f32[N, 6, H, 5]; f32[6, 2, 2, 2]", "f32[N, 2, 2*H, 10]",
+               INTS("stride", 2, 2));
+    CHECK_WITH("conv_transpose2d", "f32[N, 6, H, 5]; f32[6, 2, 3, 3]; f32[4]",
+               "f32[N, 4, 2*H - 1, 11]", INTS("stride", 2, 2), INTS("pad", 1, 0, 1, 1),
+               INTS("output_pad", 0, 1), attr_int("groups", 2));
+    CHECK_WITH("conv_transpose2d", "i8[1, 1, 4, 4]; i8[1, 1, 3, 3]", "i32[1, 1, 10, 8]",
+               INTS("dilation", 3, 2));
+    CHECK_WITH("conv_transpose2d", "f32[1, 1, 0, 4]; f32[1, 1, 3, 3]",
+               "'conv_transpose2d' needs an image, found f32[1, 1, 0, 4], which has no pixels",
+               INTS("pad", 0, 0, 0, 0));
+    CHECK_WITH("conv_transpose2d", "f32[1, 1, H, 4]; f32[1, 1, 3, 3]",
+               "'conv_transpose2d': the result's size overflows", INTS("dilation", INT64_MAX, 1));
+    CHECK_WITH("conv_transpose2d", "f32[1, 2, 4, 4]; f32[2, 4611686018427387904, 3, 3]",
+               "'conv_transpose2d': the result's size overflows", attr_int("groups", 2));
 }
 
 Test(type_rules, pooling) {
