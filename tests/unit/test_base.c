@@ -383,3 +383,23 @@ Test(file, names) {
     cr_assert_str_eq(path_base("c.nn"), "c.nn");
     arena_destroy(a);
 }
+
+/* Their neighbours above are twice as far away as those below. */
+static void expect_shortest_power(int exponent, bool is_f32) {
+    double value = ldexp(1, exponent);
+    char least[40];
+    int digits = 0;
+    do {
+        snprintf(least, sizeof least, "%.*e", digits++, value);
+    } while (is_f32 ? strtof(least, NULL) != (float)value : strtod(least, NULL) != value);
+    StrBuf s = {0};
+    str_append_double(&s, value, is_f32);
+    cr_assert_eq(strtod(str_text(&s), NULL), strtod(least, NULL), "%s instead of %s", str_text(&s),
+                 least);
+    str_free(&s);
+}
+
+Test(str, powers_of_two_are_shortest) {
+    for (int e = -1074; e < 1024; e++) expect_shortest_power(e, false);
+    for (int e = -149; e < 128; e++) expect_shortest_power(e, true);
+}
