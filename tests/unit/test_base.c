@@ -257,6 +257,14 @@ Test(file, write_then_read) {
     cr_assert(files_write(files, 2, s.diag));
     expect_content(&s, "a.o", "two");
     cr_assert_eq(entries(&s), 2);
+    const OutputPiece parts[] = {{"", 0}, {", three", 7}, {", four", 6}};
+    files[0].parts = parts;
+    files[0].nparts = COUNT_OF(parts);
+    cr_assert(files_write(files, 2, s.diag));
+    expect_content(&s, "a.o", "two, three, four");
+    cr_assert_eq(output_bytes(&files[0]), 16);
+    OutputFile joined = output_joined(s.arena, &files[0]);
+    cr_assert(joined.size == 16 && memcmp(joined.data, "two, three, four", 16) == 0);
     clean(&s);
 }
 
