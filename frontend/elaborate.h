@@ -134,6 +134,7 @@ typedef struct Elab {
     int recursion;
     bool in_type; /* the dimensions of a declared type are evaluated */
     bool gave_up; /* a limit was met: nothing more is run */
+    bool warned_of_prune;
 } Elab;
 
 /* Counts work; false, once with a message, when there was too much of it. */

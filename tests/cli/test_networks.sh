@@ -29,4 +29,18 @@ if [ "$KIND" = plain ]; then
     expect 0 "$NNC" verify "$TMP/unet.nn" -weights=random -bind N=2 -n=1 -targets=cpu
     prints "agrees"
 fi
+
+# Identical layers are compiled once: a small version of a network has the same kernels with twelve layers as with three.
+kernels() {
+    sed "s/0\.\.12/0..$2/; s/30522\|50257/100/g; s/3072/192/g; s/768/96/g" "examples/$1.nn" >"$TMP/$1.nn"
+    expect 0 "$NNC" "$TMP/$1.nn" -weights=random -emit=loops
+    grep -o '^kernel "[^"]*"\|^kernel [^ (]*' "$TMP/out" >"$TMP/kernels.$2"
+    grep -c '^ *call ' "$TMP/out" >"$TMP/calls.$2"
+}
+for network in bert_base gpt2; do
+    kernels $network 3
+    kernels $network 12
+    [ -s "$TMP/kernels.3" ] && diff "$TMP/kernels.3" "$TMP/kernels.12" >&2 || fail "$network: twelve layers have other kernels than three"
+    [ "$(cat "$TMP/calls.12")" -gt $((3 * $(cat "$TMP/calls.3"))) ] || fail "$network: twelve layers call no more than three"
+done
 finish

@@ -257,6 +257,14 @@ Test(file, write_then_read) {
     cr_assert(files_write(files, 2, s.diag));
     expect_content(&s, "a.o", "two");
     cr_assert_eq(entries(&s), 2);
+    const OutputPiece parts[] = {{"", 0}, {", three", 7}, {", four", 6}};
+    files[0].parts = parts;
+    files[0].nparts = COUNT_OF(parts);
+    cr_assert(files_write(files, 2, s.diag));
+    expect_content(&s, "a.o", "two, three, four");
+    cr_assert_eq(output_bytes(&files[0]), 16);
+    OutputFile joined = output_joined(s.arena, &files[0]);
+    cr_assert(joined.size == 16 && memcmp(joined.data, "two, three, four", 16) == 0);
     clean(&s);
 }
 
@@ -374,4 +382,24 @@ Test(file, names) {
     cr_assert_str_eq(path_base("a/b/c.nn"), "c.nn");
     cr_assert_str_eq(path_base("c.nn"), "c.nn");
     arena_destroy(a);
+}
+
+/* Their neighbours above are twice as far away as those below. */
+static void expect_shortest_power(int exponent, bool is_f32) {
+    double value = ldexp(1, exponent);
+    char least[40];
+    int digits = 0;
+    do {
+        snprintf(least, sizeof least, "%.*e", digits++, value);
+    } while (is_f32 ? strtof(least, NULL) != (float)value : strtod(least, NULL) != value);
+    StrBuf s = {0};
+    str_append_double(&s, value, is_f32);
+    cr_assert_eq(strtod(str_text(&s), NULL), strtod(least, NULL), "%s instead of %s", str_text(&s),
+                 least);
+    str_free(&s);
+}
+
+Test(str, powers_of_two_are_shortest) {
+    for (int e = -1074; e < 1024; e++) expect_shortest_power(e, false);
+    for (int e = -149; e < 128; e++) expect_shortest_power(e, true);
 }

@@ -179,6 +179,8 @@ Test(frontend, integers_and_floats) {
         {"2 ** 3 ** 2", "512"},
         {"7.5 // 2", "3"},
         {"4 ** 0.5", "2"},
+        {"(33 // 2) ** -0.5", "0.25"},
+        {"0.25 ** -0.5", "2"},
         {"0 ** 0", "1"},
         {"(-1) ** 3", "-1"},
         {"- - 3", "3"},
@@ -475,6 +477,7 @@ Test(frontend, annotations_mark_what_the_statement_makes) {
     cr_expect_eq(second->nannotations, 2);
     cr_expect_eq(node_of(&l, OP_relu, 0)->nannotations, 0);
     cr_expect_not_null(node_annotation(node_of(&l, OP_param, 0), "prune"));
+    cr_expect_eq(diag_warning_count(l.diag), 1, "one for both @prune");
     arena_destroy(l.arena);
 }
 
