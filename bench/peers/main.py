@@ -94,6 +94,8 @@ class Race:
             reason = None
             if cell.precision not in peer.precisions and peer in PEERS:
                 reason = f"no {cell.precision} on the CPU" if peer.name != "nnc" else f"no {cell.precision} yet"
+            elif peer.first_row_only and (cell.batch, cell.threads) != (1, min(self.options.threads)):
+                reason = "gets ready too slowly to take part in more than one row a network"
             elif peer.packages and not all(self.versions.get(p) for p in peer.packages):
                 reason = "not installed"
             yield peer, reason
