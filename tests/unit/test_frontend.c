@@ -384,6 +384,18 @@ Test(frontend, layers_shape_their_parameters) {
     arena_destroy(l.arena);
 }
 
+Test(frontend, transposed_convolutions_double_images) {
+    Loaded l =
+        load("network n(x: f32[N, 6, H, 8]) -> (y: f32[N, 4, 2 * H, 16]) {\n"
+             "  up = conv_transpose2d(x, 4, kernel=[4, 3], stride=2, pad=\"same\", groups=2)\n"
+             "  y = up\n}\n");
+    const Node *up = node_of(&l, OP_conv_transpose2d, 0);
+    static const int64_t pad[4] = {1, 0, 1, 1};
+    cr_expect_str_eq(params_text(&l), "up.weight f32[6, 2, 4, 3]\nup.bias f32[4]\n");
+    cr_expect_arr_eq(node_attr(up, "pad")->ints, pad, sizeof pad);
+    arena_destroy(l.arena);
+}
+
 Test(frontend, blocks_nest_paths) {
     Loaded l = load(
         "block unit(x, units=4) {\n  fc = dense(x, units) |> relu\n  return fc\n}\n"
