@@ -63,6 +63,8 @@ bool cpu_load(const LProgram *program, const TargetDesc *desc, const TargetOptio
         loaded->handle = jit;
         loaded->unload = unload;
         loaded->code_bytes = code.size;
+        loaded->step_count = program->calls.len;
+        loaded->in_host_memory = true;
     } else if (jit) {
         unload(jit);
         ok = false;
