@@ -25,7 +25,7 @@ cmake_policy(VERSION 3.20...3.25)
 #   others   what is written besides
 #   include  the folder of the header
 #   options  of the C compiler for C among the sources
-#   external what -weights-out=external writes; empty where there is nothing
+#   external what -weights-out=external writes; empty where it is refused
 #   weights  a file that the assembler brings into the first source; empty where there is none
 #   for_cpu  whether the code is a processor's, which -mtriple names
 #   libraries that the code calls
@@ -58,6 +58,7 @@ function(_nnc_files target stem)
       list(APPEND others "${product}/${file}")
     endforeach()
     set(external "")
+    set_property(DIRECTORY APPEND PROPERTY ADDITIONAL_CLEAN_FILES "${product}/.nnc-files")
     set(for_cpu FALSE)
     list(APPEND options -ffp-contract=off)
     set(libraries pthread m)
@@ -225,6 +226,9 @@ function(nnc_add_network target source)
   endif()
   set(written ${sources} ${others})
   if(arg_OPTIONS MATCHES "(^|;)--?weights-out(=|;|$)")
+    if(external STREQUAL "")
+      message(FATAL_ERROR "nnc_add_network: ${arg_TARGET} takes no -weights-out: the weights are part of the design")
+    endif()
     list(APPEND written ${external})
     list(REMOVE_DUPLICATES written)
     set(weights "")

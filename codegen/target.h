@@ -105,7 +105,10 @@ typedef struct AbiTarget {
 void abi_header(const LProgram *program, const char *prefix, const AbiTarget *target, StrBuf *out);
 /* A dimension as nn_expr code. */
 size_t abi_expr(const LProgram *program, Dim dim, Arena *arena, const int64_t **code);
-/* The weight section: every weight at its weight_offset, 64-byte aligned. */
+/* The weight section in pieces: the weights' own bytes in the order of their weight_offset, and
+ * zeros between them. */
+OutputPiece *program_weight_parts(const LProgram *program, Arena *arena, size_t *count);
+/* A copy of the weight section, 64-byte aligned. */
 uint8_t *program_weights(const LProgram *program, Arena *arena, size_t *bytes);
 
 #endif

@@ -1,13 +1,10 @@
 /* nnc NET.nn: compile and write files. */
-#define _GNU_SOURCE
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "driver/commands.h"
-#include "driver/depfile.h"
 #include "driver/dump.h"
+#include "driver/export.h"
 #include "driver/outputs.h"
 #include "driver/samples.h"
 #include "driver/setup.h"
@@ -58,38 +55,20 @@ static void add_constants(Compilation *c, const char *path, Artifacts *artifacts
     safetensors_format(count, names, tensors, &bytes);
     char *copy = arena_alloc(c->arena, bytes.len);
     memcpy(copy, bytes.data, bytes.len);
-    OutputFile file = {arena_printf(c->arena, "%s.safetensors", path), copy, bytes.len, 0644};
+    OutputFile file =
+        output_file(arena_printf(c->arena, "%s.safetensors", path), copy, bytes.len, 0644);
     vec_push(c->arena, &artifacts->files, file);
     str_free(&bytes);
 }
 
-/* Every output depends on every file that was read. A build system that names the dependency file
- * absolutely may read it in any folder, so the names in it are absolute then. */
 static bool add_depfile(Compilation *c, Artifacts *artifacts) {
-    const char *path = c->options->depfile;
-    if (!path) return true;
-    if (strcmp(artifacts->files.data[0].path, "-") == 0) {
-        options_complain("-MF needs an output file: name one with -o");
-        return fail(c, EXIT_USAGE);
-    }
+    if (!c->options->depfile) return true;
     const char **outputs = arena_array(c->arena, const char *, artifacts->files.len + 1);
     for (size_t i = 0; i < artifacts->files.len; i++) outputs[i] = artifacts->files.data[i].path;
-    char folder[PATH_MAX];
-    Dependencies dependencies = {
-        .outputs = outputs,
-        .noutputs = artifacts->files.len,
-        .inputs = c->nsources ? c->sources : &c->options->file,
-        .ninputs = c->nsources ? c->nsources : 1,
-        .folder = path[0] == '/' ? getcwd(folder, sizeof folder) : NULL,
-    };
-    StrBuf text = {0};
-    bool ok = depfile_format(&dependencies, &text, c->diag);
-    if (ok) {
-        OutputFile file = {path, arena_strdup(c->arena, str_text(&text)), text.len, 0644};
-        vec_push(c->arena, &artifacts->files, file);
-    }
-    str_free(&text);
-    return ok;
+    OutputFile file;
+    if (!outputs_depfile(c, outputs, artifacts->files.len, &file)) return false;
+    vec_push(c->arena, &artifacts->files, file);
+    return true;
 }
 
 static bool emit_stage(Compilation *c, const Stage *stage) {
@@ -98,7 +77,7 @@ static bool emit_stage(Compilation *c, const Stage *stage) {
     const char *path = c->options->output_path ? c->options->output_path : "-";
     bool ok = stage->write(c, &text);
     if (ok) {
-        OutputFile file = {path, str_text(&text), text.len, 0644};
+        OutputFile file = output_file(path, str_text(&text), text.len, 0644);
         vec_push(c->arena, &artifacts.files, file);
         if (strcmp(path, "-") != 0 && stage->write == write_graph)
             add_constants(c, path, &artifacts);
@@ -112,6 +91,7 @@ static bool emit_stage(Compilation *c, const Stage *stage) {
 static bool known_kind(Compilation *c, const char *kind) {
     StrBuf known = {0};
     for (size_t i = 0; i < COUNT_OF(stages); i++) str_printf(&known, "%s, ", stages[i].kind);
+    str_append(&known, "onnx, ");
     bool found = false;
     for (const char *const *k = c->target->emit_kinds; *k; k++) {
         found = found || strcmp(*k, kind) == 0;
@@ -154,6 +134,7 @@ static bool emit_target(Compilation *c, const char *kind) {
         fprintf(stderr, "nnc: -prefix takes a C identifier, found '%s'\n", c->options->prefix);
         return fail(c, EXIT_USAGE);
     }
+    c->discards_weights = !c->target->wants_samples;
     if (!compilation_run(c)) return false;
     Artifacts artifacts = {.arena = c->arena};
     const char *path = c->options->output_path ? c->options->output_path : default_path(c, kind);
@@ -170,7 +151,7 @@ static bool emit_target(Compilation *c, const char *kind) {
         return fail(c, EXIT_INPUT);
     for (size_t i = 0; c->options->verbose && i < artifacts.files.len; i++) {
         fprintf(stderr, "wrote %s, %zu bytes\n", artifacts.files.data[i].path,
-                artifacts.files.data[i].size);
+                output_bytes(&artifacts.files.data[i]));
     }
     return true;
 }
@@ -180,7 +161,9 @@ int command_compile(const Options *options, Arena *arena) {
     if (setup_target(c)) {
         const char *kind = options->emit ? options->emit : c->target->emit_kinds[0];
         const Stage *stage = find_stage(kind);
-        if (stage) {
+        if (strcmp(kind, "onnx") == 0) {
+            export_onnx(c);
+        } else if (stage) {
             emit_stage(c, stage);
         } else if (known_kind(c, kind)) {
             emit_target(c, kind);

@@ -30,7 +30,7 @@ static void write_dump(Dumper *dumper, const char *moment, const Pass *pass, con
     } else {
         const char *path = arena_printf(c->arena, "%s/%02d-%s-%s.nnir", c->options->dump_dir,
                                         dumper->number++, moment, pass->name);
-        OutputFile file = {path, text.data, text.len, 0644};
+        OutputFile file = output_file(path, text.data, text.len, 0644);
         files_write(&file, 1, c->diag);
     }
     str_free(&text);
@@ -56,7 +56,7 @@ void dump_defect(Compilation *c) {
     const char *dir = c->options->dump_dir;
     const char *path = dir ? arena_printf(c->arena, "%s/%s", dir, name) : name;
     graph_print(c->graph, &text);
-    OutputFile file = {path, text.data, text.len, 0644};
+    OutputFile file = output_file(path, text.data, text.len, 0644);
     fprintf(stderr, "nnc: internal error: this is a defect in nnc, not in your input. ");
     if (files_write(&file, 1, c->diag))
         fprintf(stderr, "The graph was saved as '%s': please report it with the command line.\n",

@@ -59,8 +59,8 @@ int command_opt(const Options *options, Arena *arena) {
         (!options->weights || setup_weights(c)) && compilation_optimize(c)) {
         StrBuf text = {0};
         graph_print(c->graph, &text);
-        OutputFile file = {options->output_path ? options->output_path : "-", str_text(&text),
-                           text.len, 0644};
+        OutputFile file = output_file(options->output_path ? options->output_path : "-",
+                                      str_text(&text), text.len, 0644);
         if (!files_write(&file, 1, c->diag)) fail(c, EXIT_INPUT);
         str_free(&text);
     }

@@ -10,6 +10,7 @@ typedef enum Command {
     COMMAND_BENCH,
     COMMAND_VERIFY,
     COMMAND_INFO,
+    COMMAND_EXPORT,
     COMMAND_OPT,
     COMMAND_DEVICES,
     COMMAND_HELP, /* text was asked for and is printed by options_help */

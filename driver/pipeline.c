@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "codegen/lower/lower.h"
+#include "driver/discard.h"
 #include "driver/dump.h"
 #include "driver/setup.h"
 
@@ -103,6 +104,7 @@ static uint64_t program_hash(const LProgram *program) {
 
 bool compilation_lower(Compilation *c) {
     double start = dump_clock();
+    if (c->discards_weights) discard_parameters(c);
     c->target_options.prefix = c->options->prefix ? c->options->prefix : c->graph->name;
     if (c->target->tune && !c->target->tune(c->graph, &c->target_options, &c->desc, c->diag))
         return fail(c, EXIT_INPUT);
@@ -112,6 +114,7 @@ bool compilation_lower(Compilation *c) {
         dump_defect(c);
         return fail(c, EXIT_DEFECT);
     }
+    if (c->discards_weights) discard_constants(c);
     c->target_options.source_hash = program_hash(c->program);
     dump_time(c, "lower", start);
     return true;

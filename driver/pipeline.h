@@ -12,7 +12,8 @@ typedef struct Compilation {
     const Options *options;
     Arena *arena;
     Diag *diag;
-    bool runs_here; /* set before the stages: what is compiled is run, not written */
+    bool runs_here;        /* set before the stages: what is compiled is run, not written */
+    bool discards_weights; /* set before the stages: nothing but the program will be read */
     const Target *target;
     TargetOptions target_options;
     TargetDesc desc;

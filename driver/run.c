@@ -51,7 +51,7 @@ static bool deliver(Compilation *c, const char *const *names, int count, const T
         npy_format(&outputs[index], &bytes);
         char *copy = arena_alloc(c->arena, bytes.len);
         memcpy(copy, bytes.data, bytes.len);
-        files[f] = (OutputFile){option->text, copy, bytes.len, 0644};
+        files[f] = output_file(option->text, copy, bytes.len, 0644);
         str_free(&bytes);
         written[index] = true;
     }

@@ -178,6 +178,6 @@ bool setup_report(Compilation *c) {
         fputs(str_text(&c->report), stderr);
         return true;
     }
-    OutputFile file = {c->options->report, c->report.data, c->report.len, 0644};
+    OutputFile file = output_file(c->options->report, c->report.data, c->report.len, 0644);
     return outputs_write(c, &file, 1) || fail(c, EXIT_INPUT);
 }

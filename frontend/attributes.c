@@ -87,6 +87,15 @@ static bool to_ints(const Conversion *c, Attr *out) {
     return true;
 }
 
+static bool to_dim(const Conversion *c, Attr *out) {
+    if (c->value.kind != VAL_INT && c->value.kind != VAL_DIM) return expected(c, "a size");
+    Dim *dim = arena_new(c->e->arena, Dim);
+    bool known = c->value.kind == VAL_INT;
+    *dim = known ? dim_int(c->e->module->dims, c->value.i) : c->value.dim;
+    *out = attr_dim(out->name, dim);
+    return *dim || expected(c, "a size");
+}
+
 static bool to_dims(const Conversion *c, Attr *out) {
     bool single = c->value.kind == VAL_INT || c->value.kind == VAL_DIM;
     int64_t length = single ? 1 : val_length(c->value);
@@ -130,6 +139,7 @@ static bool convert(const Conversion *c, Attr *out) {
         *out = attr_dtype(name, v.dtype);
         return true;
     case ATTR_INTS: return to_ints(c, out);
+    case ATTR_DIM: return to_dim(c, out);
     case ATTR_DIMS: return to_dims(c, out);
     case ATTR_LAYOUT:
     case ATTR_NONE: break;
@@ -171,6 +181,28 @@ bool same_pad(Elab *e, Span span, const TensorType *x, const int64_t kernel[2],
         if (!fits || needed < 0) needed = 0; /* the type rule says what is wrong with the window */
         pad[axis] = needed / 2;
         pad[axis + 2] = needed - needed / 2;
+    }
+    return true;
+}
+
+bool same_pad_transposed(Elab *e, Span span, const int64_t kernel[2], const int64_t stride[2],
+                         const int64_t dilation[2], const int64_t output_pad[2], int64_t pad[4]) {
+    for (int axis = 0; axis < 2; axis++) {
+        int64_t reach, cut;
+        bool fits = checked_sub(kernel[axis], 1, &reach) &&
+                    checked_mul(reach, dilation[axis], &reach) && checked_add(reach, 1, &reach) &&
+                    checked_sub(reach, stride[axis], &cut) &&
+                    checked_add(cut, output_pad[axis], &cut);
+        if (fits && cut < 0) {
+            diag_error(e->diag, span,
+                       "pad=\"same\" needs a kernel that reaches as far as the stride: %" PRId64
+                       " with a stride of %" PRId64 " leaves gaps that output_pad can fill",
+                       kernel[axis], stride[axis]);
+            return false;
+        }
+        if (!fits) cut = 0; /* the type rule says what is wrong with the window */
+        pad[axis] = cut / 2;
+        pad[axis + 2] = cut - cut / 2;
     }
     return true;
 }

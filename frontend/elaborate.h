@@ -134,6 +134,7 @@ typedef struct Elab {
     int recursion;
     bool in_type; /* the dimensions of a declared type are evaluated */
     bool gave_up; /* a limit was met: nothing more is run */
+    bool warned_of_prune;
 } Elab;
 
 /* Counts work; false, once with a message, when there was too much of it. */
@@ -237,6 +238,10 @@ bool convert_attributes(Elab *e, const CallSite *call, const Signature *signatur
  * stride needs a size that is symbolic. */
 bool same_pad(Elab *e, Span span, const TensorType *x, const int64_t kernel[2],
               const int64_t stride[2], const int64_t dilation[2], int64_t pad[4]);
+
+/* The same for conv_transpose2d, which then yields stride times the size of x. */
+bool same_pad_transposed(Elab *e, Span span, const int64_t kernel[2], const int64_t stride[2],
+                         const int64_t dilation[2], const int64_t output_pad[2], int64_t pad[4]);
 
 Val elab_call(Elab *e, const Expr *expr);
 Val call_block(Elab *e, const CallSite *call, const VisibleBlock *block);

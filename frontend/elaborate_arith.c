@@ -94,8 +94,8 @@ static Val int_arith(Elab *e, const Expr *x, int64_t a, int64_t b) {
 
 /* By repeated squaring and never by libm, whose last bit differs between hosts. */
 static bool float_power(double base, double exponent, double *result) {
-    if (exponent == 0.5) {
-        *result = sqrt(base);
+    if (fabs(exponent) == 0.5) {
+        *result = exponent < 0 ? 1 / sqrt(base) : sqrt(base);
         return true;
     }
     if (exponent != floor(exponent) || fabs(exponent) > 1e6) return false;
@@ -123,7 +123,7 @@ static Val float_arith(Elab *e, const Expr *x, double a, double b) {
         return b == 0 ? division_by_zero(e, x) : finite_value(e, x, floor(a / b));
     case OPERATOR_POW:
         if (float_power(a, b, &r)) return finite_value(e, x, r);
-        diag_error(e->diag, x->b->span, "a compile-time power takes a whole exponent or 0.5");
+        diag_error(e->diag, x->b->span, "a compile-time power takes a whole exponent, 0.5 or -0.5");
         return val_error();
     case OPERATOR_EQ: return val_bool(a == b);
     case OPERATOR_NE: return val_bool(a != b);

@@ -91,7 +91,14 @@ static const Value *typed_operand(const Operands *operands) {
     return found;
 }
 
-static bool resolve_operands(Elab *e, const CallSite *call, Operands *operands) {
+/* Indices are whole numbers, whatever they pick. */
+static DType literal_dtype(const Signature *signature, int operand, const Value *typed) {
+    bool index = !signature->variadic && strcmp(signature->operands[operand], "indices") == 0;
+    return index ? DT_i64 : typed->type.dtype;
+}
+
+static bool resolve_operands(Elab *e, const CallSite *call, const Signature *signature,
+                             Operands *operands) {
     const Value *typed = typed_operand(operands);
     for (int i = 0; i < operands->count; i++) {
         Val value = operands->values[i];
@@ -103,7 +110,8 @@ static bool resolve_operands(Elab *e, const CallSite *call, Operands *operands) 
                        call->callee, elab_describe(e, value), mend);
             return false;
         } else {
-            operands->tensors[i] = literal_operand(e, value, typed->type.dtype, operands->spans[i]);
+            operands->tensors[i] =
+                literal_operand(e, value, literal_dtype(signature, i, typed), operands->spans[i]);
             if (!operands->tensors[i]) return false;
         }
     }
@@ -142,7 +150,11 @@ static bool resolve_same(Elab *e, const Signature *signature, const Actual *actu
                *dilation = attr_named(signature, attrs, "dilation");
     const int64_t *step = stride && stride->count == 2 ? stride->ints : stride ? kernel : ones;
     const int64_t *spread = dilation && dilation->count == 2 ? dilation->ints : ones;
-    if (!same_pad(e, span, &operands->tensors[0]->type, kernel, step, spread, sides)) return false;
+    const Attr *extra = attr_named(signature, attrs, "output_pad");
+    bool sound = extra
+                     ? same_pad_transposed(e, span, kernel, step, spread, extra->ints, sides)
+                     : same_pad(e, span, &operands->tensors[0]->type, kernel, step, spread, sides);
+    if (!sound) return false;
     *pad = attr_ints(pad->name, 4, sides);
     return true;
 }
@@ -165,7 +177,7 @@ Val call_operator(Elab *e, const CallSite *call, OpKind op) {
     if (!match_arguments(e, call, formals, count, actuals)) return val_error();
     Operands operands = {0};
     bool sound = take_operands(e, call, &s.signature, actuals, &operands);
-    sound = sound && resolve_operands(e, call, &operands);
+    sound = sound && resolve_operands(e, call, &s.signature, &operands);
     sound = convert_attributes(e, call, &s.signature, actuals, attrs) && sound;
     if (!sound || !resolve_same(e, &s.signature, actuals, &operands, attrs)) return val_error();
     for (int i = 0; i < s.signature.nattrs; i++)

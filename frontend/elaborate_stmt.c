@@ -31,6 +31,13 @@ static const struct AnnotationSpec *annotation_spec(Elab *e, Name name) {
     return NULL;
 }
 
+/* Once a network, not for each use of a block. */
+static void warn_of_prune(Elab *e, const AnnotationExpr *x) {
+    if (e->warned_of_prune || strcmp(x->name.text, "prune") != 0) return;
+    e->warned_of_prune = true;
+    diag_warning(e->diag, x->span, "'@prune' has no effect: this version prunes no weights");
+}
+
 static bool eval_annotation(Elab *e, const AnnotationExpr *x, Annotation *out) {
     const struct AnnotationSpec *spec = annotation_spec(e, x->name);
     if (!spec) return false;
@@ -53,6 +60,7 @@ static bool eval_annotation(Elab *e, const AnnotationExpr *x, Annotation *out) {
         }
         out->args[i] = number;
     }
+    warn_of_prune(e, x);
     return true;
 }
 

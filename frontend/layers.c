@@ -1,51 +1,37 @@
 /* Layers: operators that own parameters. One row a layer: what it takes, and a function that makes
  * its parameters in PyTorch's shapes and adds the operator. */
-#include "frontend/elaborate.h"
+#include "frontend/layers.h"
 
 #include <inttypes.h>
 #include <string.h>
-
-/* A call of a layer whose arguments have been converted. */
-typedef struct LayerCall {
-    Elab *e;
-    const CallSite *site;
-    const Signature *signature;
-    const Attr *attrs; /* in the order of the row */
-    const Span *attr_spans;
-    Value *x;
-    Span x_span;
-    const char *path;
-    bool share;
-} LayerCall;
-
-enum { MAX_LAYER_ATTRS = 10 };
 
 struct Layer {
     const char *name;
     const char *operand;             /* what its input is called */
     AttrSpec attrs[MAX_LAYER_ATTRS]; /* ends with kind ATTR_NONE */
-    Val (*build)(const LayerCall *call);
+    LayerBuilder *build;
+    const char *tensors[MAX_LAYER_TENSORS]; /* further inputs, each by name and if wanted */
 };
 
 /* ---- what layers need ---- */
 
-static const Attr *argument(const LayerCall *c, const char *name) {
+const Attr *layer_argument(const LayerCall *c, const char *name) {
     for (int i = 0; i < c->signature->nattrs; i++)
         if (strcmp(c->signature->attrs[i].initial.name, name) == 0) return &c->attrs[i];
     die("layer '%s' has no argument '%s'", c->site->callee, name);
 }
 
-static Span argument_span(const LayerCall *c, const char *name) {
-    return c->attr_spans[argument(c, name) - c->attrs];
+Span layer_argument_span(const LayerCall *c, const char *name) {
+    return c->attr_spans[layer_argument(c, name) - c->attrs];
 }
 
-static bool needs_at_least(const LayerCall *c, const char *name, int64_t least) {
-    const Attr *attr = argument(c, name);
+bool layer_needs_at_least(const LayerCall *c, const char *name, int64_t least) {
+    const Attr *attr = layer_argument(c, name);
     int count = attr->kind == ATTR_INTS ? attr->count : 1;
     for (int i = 0; i < count; i++) {
         int64_t value = attr->kind == ATTR_INTS ? attr->ints[i] : attr->i;
         if (value >= least) continue;
-        diag_error(c->e->diag, argument_span(c, name),
+        diag_error(c->e->diag, layer_argument_span(c, name),
                    "'%s' of '%s' must be at least %" PRId64 ", found %" PRId64, name,
                    c->site->callee, least, value);
         return false;
@@ -53,7 +39,7 @@ static bool needs_at_least(const LayerCall *c, const char *name, int64_t least) 
     return true;
 }
 
-static bool needs_float_of_rank(const LayerCall *c, int least, int greatest) {
+bool layer_needs_float_of_rank(const LayerCall *c, int least, int greatest) {
     const TensorType *type = &c->x->type;
     if (type->rank < least || type->rank > greatest) {
         const char *bound = least == greatest ? "" : "at least ";
@@ -67,8 +53,7 @@ static bool needs_float_of_rank(const LayerCall *c, int least, int greatest) {
     return false;
 }
 
-/* The size of an axis that decides the shape of parameters. */
-static bool known_size(const LayerCall *c, int axis, const char *what, int64_t *size) {
+bool layer_known_size(const LayerCall *c, int axis, const char *what, int64_t *size) {
     Dim dim = c->x->type.dims[axis];
     if (dim_is_int(dim, size)) return true;
     diag_error(c->e->diag, c->x_span, "'%s' needs a known number of %s, found %s%s",
@@ -76,8 +61,7 @@ static bool known_size(const LayerCall *c, int axis, const char *what, int64_t *
     return false;
 }
 
-/* A parameter of the layer with x's element type; null after a message. */
-static Value *parameter(const LayerCall *c, const char *name, int rank, const int64_t *sizes) {
+Value *layer_parameter(const LayerCall *c, const char *name, int rank, const int64_t *sizes) {
     Elab *e = c->e;
     Dim dims[MAX_RANK];
     for (int i = 0; i < rank; i++) dims[i] = dim_int(e->module->dims, sizes[i]);
@@ -111,11 +95,26 @@ static Val operation(const LayerCall *c, OpKind op, int count, Value *const *par
 
 /* ---- the layers ---- */
 
+/* Filters, kernel and groups of a convolution from that many channels. */
+static bool needs_filters(const LayerCall *c, int64_t channels) {
+    int64_t filters = layer_argument(c, "filters")->i, groups = layer_argument(c, "groups")->i;
+    if (!layer_needs_at_least(c, "filters", 1) || !layer_needs_at_least(c, "kernel", 1) ||
+        !layer_needs_at_least(c, "groups", 1))
+        return false;
+    if (channels % groups == 0 && filters % groups == 0) return true;
+    diag_error(c->e->diag, layer_argument_span(c, "groups"),
+               "groups=%" PRId64 " must divide the %" PRId64 " channels of %s and the %" PRId64
+               " filters",
+               groups, channels, elab_type_text(c->e, &c->x->type), filters);
+    return false;
+}
+
 static bool conv2d_pad(const LayerCall *c, Attr *pad) {
     if (pad->kind != ATTR_STRING) return true;
     int64_t *sides = arena_array(c->e->arena, int64_t, 4);
-    if (!same_pad(c->e, argument_span(c, "pad"), &c->x->type, argument(c, "kernel")->ints,
-                  argument(c, "stride")->ints, argument(c, "dilation")->ints, sides))
+    if (!same_pad(c->e, layer_argument_span(c, "pad"), &c->x->type,
+                  layer_argument(c, "kernel")->ints, layer_argument(c, "stride")->ints,
+                  layer_argument(c, "dilation")->ints, sides))
         return false;
     *pad = attr_ints("pad", 4, sides);
     return true;
@@ -123,46 +122,69 @@ static bool conv2d_pad(const LayerCall *c, Attr *pad) {
 
 /* weight [filters, channels / groups, kernel], bias [filters] */
 static Val build_conv2d(const LayerCall *c) {
-    int64_t channels, filters = argument(c, "filters")->i, groups = argument(c, "groups")->i;
-    if (!needs_float_of_rank(c, 4, 4) || !known_size(c, 1, "channels", &channels))
+    int64_t channels, filters = layer_argument(c, "filters")->i,
+                      groups = layer_argument(c, "groups")->i;
+    if (!layer_needs_float_of_rank(c, 4, 4) || !layer_known_size(c, 1, "channels", &channels) ||
+        !needs_filters(c, channels))
         return val_error();
-    if (!needs_at_least(c, "filters", 1) || !needs_at_least(c, "kernel", 1) ||
-        !needs_at_least(c, "groups", 1))
-        return val_error();
-    if (channels % groups != 0 || filters % groups != 0) {
-        diag_error(c->e->diag, argument_span(c, "groups"),
-                   "groups=%" PRId64 " must divide the %" PRId64 " channels of %s and the %" PRId64
-                   " filters",
-                   groups, channels, elab_type_text(c->e, &c->x->type), filters);
-        return val_error();
-    }
-    Attr attrs[] = {*argument(c, "stride"), *argument(c, "pad"), *argument(c, "dilation"),
-                    *argument(c, "groups")};
+    Attr attrs[] = {*layer_argument(c, "stride"), *layer_argument(c, "pad"),
+                    *layer_argument(c, "dilation"), *layer_argument(c, "groups")};
     if (!conv2d_pad(c, &attrs[1])) return val_error();
-    const int64_t *kernel = argument(c, "kernel")->ints;
-    bool bias = argument(c, "bias")->i;
-    Value *parameters[2] = {
-        parameter(c, "weight", 4, (int64_t[]){filters, channels / groups, kernel[0], kernel[1]})};
-    if (parameters[0] && bias) parameters[1] = parameter(c, "bias", 1, &filters);
+    const int64_t *kernel = layer_argument(c, "kernel")->ints;
+    bool bias = layer_argument(c, "bias")->i;
+    Value *parameters[2] = {layer_parameter(
+        c, "weight", 4, (int64_t[]){filters, channels / groups, kernel[0], kernel[1]})};
+    if (parameters[0] && bias) parameters[1] = layer_parameter(c, "bias", 1, &filters);
     return operation(c, OP_conv2d, bias ? 2 : 1, parameters, COUNT_OF(attrs), attrs);
+}
+
+static bool conv_transpose2d_pad(const LayerCall *c, Attr *pad) {
+    if (pad->kind != ATTR_STRING) return true;
+    int64_t *sides = arena_array(c->e->arena, int64_t, 4);
+    if (!same_pad_transposed(c->e, layer_argument_span(c, "pad"), layer_argument(c, "kernel")->ints,
+                             layer_argument(c, "stride")->ints, layer_argument(c, "dilation")->ints,
+                             layer_argument(c, "output_pad")->ints, sides))
+        return false;
+    *pad = attr_ints("pad", 4, sides);
+    return true;
+}
+
+/* weight [channels, filters / groups, kernel], bias [filters] */
+static Val build_conv_transpose2d(const LayerCall *c) {
+    int64_t channels, filters = layer_argument(c, "filters")->i,
+                      groups = layer_argument(c, "groups")->i;
+    if (!layer_needs_float_of_rank(c, 4, 4) || !layer_known_size(c, 1, "channels", &channels) ||
+        !needs_filters(c, channels))
+        return val_error();
+    Attr attrs[] = {*layer_argument(c, "stride"), *layer_argument(c, "pad"),
+                    *layer_argument(c, "output_pad"), *layer_argument(c, "dilation"),
+                    *layer_argument(c, "groups")};
+    if (!conv_transpose2d_pad(c, &attrs[1])) return val_error();
+    const int64_t *kernel = layer_argument(c, "kernel")->ints;
+    bool bias = layer_argument(c, "bias")->i;
+    Value *parameters[2] = {layer_parameter(
+        c, "weight", 4, (int64_t[]){channels, filters / groups, kernel[0], kernel[1]})};
+    if (parameters[0] && bias) parameters[1] = layer_parameter(c, "bias", 1, &filters);
+    return operation(c, OP_conv_transpose2d, bias ? 2 : 1, parameters, COUNT_OF(attrs), attrs);
 }
 
 /* weight [units, in], or [in, units] for weight="io"; bias [units] */
 static Val build_dense(const LayerCall *c) {
-    int64_t in, units = argument(c, "units")->i;
-    if (!needs_float_of_rank(c, 1, MAX_RANK) ||
-        !known_size(c, c->x->type.rank - 1, "features", &in) || !needs_at_least(c, "units", 1))
+    int64_t in, units = layer_argument(c, "units")->i;
+    if (!layer_needs_float_of_rank(c, 1, MAX_RANK) ||
+        !layer_known_size(c, c->x->type.rank - 1, "features", &in) ||
+        !layer_needs_at_least(c, "units", 1))
         return val_error();
-    const char *order = argument(c, "weight")->s;
+    const char *order = layer_argument(c, "weight")->s;
     if (strcmp(order, "oi") != 0 && strcmp(order, "io") != 0) {
-        diag_error(c->e->diag, argument_span(c, "weight"),
+        diag_error(c->e->diag, layer_argument_span(c, "weight"),
                    "'dense' knows the weight orders \"oi\" and \"io\", found \"%s\"", order);
         return val_error();
     }
-    bool transposed = strcmp(order, "io") == 0, bias = argument(c, "bias")->i;
+    bool transposed = strcmp(order, "io") == 0, bias = layer_argument(c, "bias")->i;
     int64_t shape[2] = {transposed ? in : units, transposed ? units : in};
-    Value *parameters[2] = {parameter(c, "weight", 2, shape)};
-    if (parameters[0] && bias) parameters[1] = parameter(c, "bias", 1, &units);
+    Value *parameters[2] = {layer_parameter(c, "weight", 2, shape)};
+    if (parameters[0] && bias) parameters[1] = layer_parameter(c, "bias", 1, &units);
     Attr attrs[] = {attr_string("weight_order", order)};
     return operation(c, OP_dense, bias ? 2 : 1, parameters, COUNT_OF(attrs), attrs);
 }
@@ -172,34 +194,35 @@ static Val build_batch_norm(const LayerCall *c) {
     static const char *const names[] = {"weight", "bias", "running_mean", "running_var"};
     int64_t channels;
     Value *parameters[4] = {NULL};
-    if (!needs_float_of_rank(c, 2, MAX_RANK) || !known_size(c, 1, "channels", &channels))
+    if (!layer_needs_float_of_rank(c, 2, MAX_RANK) ||
+        !layer_known_size(c, 1, "channels", &channels))
         return val_error();
     for (int i = 0; i < 4; i++) {
-        parameters[i] = parameter(c, names[i], 1, &channels);
+        parameters[i] = layer_parameter(c, names[i], 1, &channels);
         if (!parameters[i]) return val_error();
     }
-    Attr attrs[] = {*argument(c, "eps")};
+    Attr attrs[] = {*layer_argument(c, "eps")};
     return operation(c, OP_batch_norm, 4, parameters, COUNT_OF(attrs), attrs);
 }
 
 /* weight, bias of the shape of the axes */
 static Val build_layer_norm(const LayerCall *c) {
-    const Attr *axes = argument(c, "axes");
+    const Attr *axes = layer_argument(c, "axes");
     int64_t sizes[MAX_RANK];
     Value *parameters[2];
-    if (!needs_float_of_rank(c, 1, MAX_RANK)) return val_error();
+    if (!layer_needs_float_of_rank(c, 1, MAX_RANK)) return val_error();
     int count = axes->count > 0 ? axes->count : 1, first = c->x->type.rank - count;
     if (first < 0) {
-        diag_error(c->e->diag, argument_span(c, "axes"),
+        diag_error(c->e->diag, layer_argument_span(c, "axes"),
                    "'axes' of 'layer_norm' names some of the last axes of %s",
                    elab_type_text(c->e, &c->x->type));
         return val_error();
     }
     for (int i = 0; i < count; i++)
-        if (!known_size(c, first + i, "features", &sizes[i])) return val_error();
-    parameters[0] = parameter(c, "weight", count, sizes);
-    parameters[1] = parameter(c, "bias", count, sizes);
-    Attr attrs[] = {*axes, *argument(c, "eps")};
+        if (!layer_known_size(c, first + i, "features", &sizes[i])) return val_error();
+    parameters[0] = layer_parameter(c, "weight", count, sizes);
+    parameters[1] = layer_parameter(c, "bias", count, sizes);
+    Attr attrs[] = {*axes, *layer_argument(c, "eps")};
     return operation(c, OP_layer_norm, 2, parameters, COUNT_OF(attrs), attrs);
 }
 
@@ -210,9 +233,10 @@ static Val build_embedding(const LayerCall *c) {
                    elab_type_text(c->e, &c->x->type));
         return val_error();
     }
-    if (!needs_at_least(c, "count", 1) || !needs_at_least(c, "dim", 1)) return val_error();
-    Dim shape[2] = {dim_int(c->e->module->dims, argument(c, "count")->i),
-                    dim_int(c->e->module->dims, argument(c, "dim")->i)};
+    if (!layer_needs_at_least(c, "count", 1) || !layer_needs_at_least(c, "dim", 1))
+        return val_error();
+    Dim shape[2] = {dim_int(c->e->module->dims, layer_argument(c, "count")->i),
+                    dim_int(c->e->module->dims, layer_argument(c, "dim")->i)};
     TensorType type = type_make(DT_f32, 2, shape);
     Value *table =
         add_parameter(c->e, path_join(c->e, c->path, "weight"), &type, c->share, c->site->span);
@@ -244,11 +268,28 @@ static const Layer layers[] = {
      "x",
      {INT("filters"), INTS("kernel"), INTS_OR("stride", 2, 1, 1), INTS_OR("pad", 4, 0, 0, 0, 0),
       INTS_OR("dilation", 2, 1, 1), INT_OR("groups", 1), BOOL_OR("bias", true)},
-     build_conv2d},
-    {"dense", "x", {INT("units"), BOOL_OR("bias", true), STRING_OR("weight", "oi")}, build_dense},
-    {"batch_norm", "x", {FLOAT_OR("eps", 1e-5)}, build_batch_norm},
-    {"layer_norm", "x", {ANY_INTS("axes"), FLOAT_OR("eps", 1e-5)}, build_layer_norm},
-    {"embedding", "ids", {INT("count"), INT("dim")}, build_embedding},
+     build_conv2d,
+     {NULL}},
+    {"conv_transpose2d",
+     "x",
+     {INT("filters"), INTS("kernel"), INTS_OR("stride", 2, 1, 1), INTS_OR("pad", 4, 0, 0, 0, 0),
+      INTS_OR("output_pad", 2, 0, 0), INTS_OR("dilation", 2, 1, 1), INT_OR("groups", 1),
+      BOOL_OR("bias", true)},
+     build_conv_transpose2d,
+     {NULL}},
+    {"dense",
+     "x",
+     {INT("units"), BOOL_OR("bias", true), STRING_OR("weight", "oi")},
+     build_dense,
+     {NULL}},
+    {"batch_norm", "x", {FLOAT_OR("eps", 1e-5)}, build_batch_norm, {NULL}},
+    {"layer_norm", "x", {ANY_INTS("axes"), FLOAT_OR("eps", 1e-5)}, build_layer_norm, {NULL}},
+    {"embedding", "ids", {INT("count"), INT("dim")}, build_embedding, {NULL}},
+    {"multi_head_attention",
+     "x",
+     {INT("heads"), BOOL_OR("causal", false), BOOL_OR("bias", true)},
+     build_multi_head_attention,
+     {"memory", "mask"}},
 };
 
 const Layer *layer_find(const char *name) {
@@ -280,6 +321,17 @@ static int layer_attr_count(const Layer *layer) {
     return count;
 }
 
+/* An argument that is a tensor; false after a message. */
+static bool take_tensor(Elab *e, const CallSite *call, const Actual *actual, Value **tensor) {
+    if (actual->value.kind == VAL_TENSOR) {
+        *tensor = actual->value.tensor;
+        return true;
+    }
+    diag_error(e->diag, actual->span, "'%s' takes a tensor, found %s", call->callee,
+               elab_describe(e, actual->value));
+    return false;
+}
+
 Val call_layer(Elab *e, const CallSite *call, const Layer *layer) {
     Signature signature = {.noperands = 1,
                            .operands = &layer->operand,
@@ -290,20 +342,27 @@ Val call_layer(Elab *e, const CallSite *call, const Layer *layer) {
     Actual actuals[MAX_FORMALS];
     Attr attrs[MAX_LAYER_ATTRS];
     Span spans[MAX_LAYER_ATTRS];
-    int count = signature_formals(e, &signature, formals);
+    int count = signature_formals(e, &signature, formals), given = count;
+    for (int i = 0; i < MAX_LAYER_TENSORS && layer->tensors[i]; i++)
+        formals[count++] = (Formal){layer->tensors[i], "none", true};
     formals[count] = (Formal){"name", "\"...\"", true};
     formals[count + 1] = (Formal){"share", "false", true};
     if (!match_arguments(e, call, formals, count + 2, actuals)) return val_error();
-    LayerCall c = {e, call, &signature, attrs, spans, NULL, actuals[0].span, NULL, false};
+    LayerCall c = {.e = e,
+                   .site = call,
+                   .signature = &signature,
+                   .attrs = attrs,
+                   .attr_spans = spans,
+                   .x_span = actuals[0].span};
     bool sound = convert_attributes(e, call, &signature, actuals, attrs);
-    if (actuals[0].value.kind != VAL_TENSOR) {
-        diag_error(e->diag, c.x_span, "'%s' takes a tensor, found %s", call->callee,
-                   elab_describe(e, actuals[0].value));
-        sound = false;
+    sound = take_tensor(e, call, &actuals[0], &c.x) && sound;
+    for (int i = given; i < count; i++) {
+        c.tensor_spans[i - given] = actuals[i].span;
+        if (actuals[i].arg)
+            sound = take_tensor(e, call, &actuals[i], &c.tensors[i - given]) && sound;
     }
     if (!sound || !elab_share(e, &actuals[count + 1], &c.share)) return val_error();
     for (int i = 0; i < signature.nattrs; i++) spans[i] = actuals[1 + i].span;
-    c.x = actuals[0].value.tensor;
     c.path = owner_path(e, call->callee, &actuals[count], call->span);
     return c.path ? layer->build(&c) : val_error();
 }

@@ -85,6 +85,11 @@ static Role role_of(const char *path, int rank) {
 static int64_t fan_in_of_use(const Node *node, int i, const Tensor *weight) {
     const int64_t *dims = weight->dims;
     if (node->op == OP_conv2d && i == 1) return dims[1] * dims[2] * dims[3];
+    if (node->op == OP_conv_transpose2d && i == 1) {
+        const int64_t *stride = node_attr(node, "stride")->ints;
+        int64_t products = dims[0] / node_int(node, "groups") * dims[2] * dims[3];
+        return products > stride[0] * stride[1] ? products / (stride[0] * stride[1]) : 1;
+    }
     if (node->op == OP_dense && i == 1)
         return strcmp(node_attr(node, "weight_order")->s, "io") == 0 ? dims[0] : dims[1];
     if (node->op == OP_matmul) return dims[weight->rank - (i == 0 ? 1 : 2)];

@@ -115,7 +115,7 @@ static Attr copy_attr(Module *module, const char *name, const Attr *attr) {
         memcpy(ints, attr->ints, count * sizeof *ints);
         copy.ints = ints;
     }
-    if (attr->kind == ATTR_DIMS && count) {
+    if (attr_has_dims(attr) && count) {
         Dim *dims = arena_array(module->arena, Dim, count);
         for (size_t i = 0; i < count; i++) dims[i] = attr->dims[i];
         copy.dims = dims;

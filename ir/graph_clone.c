@@ -106,7 +106,7 @@ static bool fail_bind(const Binding *binding, Span span, const char *why) {
 static bool bind_attrs(const Binding *binding, Node *node) {
     for (int i = 0; i < node->nattrs; i++) {
         Attr *attr = &node->attrs[i];
-        if (attr->kind != ATTR_DIMS || attr->count == 0) continue;
+        if (!attr_has_dims(attr) || attr->count == 0) continue;
         Dim *dims = arena_array(binding->module->arena, Dim, (size_t)attr->count);
         for (int k = 0; k < attr->count; k++) dims[k] = attr->dims[k];
         if (!bind_dims(binding, attr->count, dims)) {

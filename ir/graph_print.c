@@ -136,6 +136,7 @@ static bool attr_is_default(const Attr *attr, const AttrSpec *spec) {
     case ATTR_BOOL: return attr->i == initial->i;
     case ATTR_FLOAT: return memcmp(&attr->f, &initial->f, sizeof attr->f) == 0;
     case ATTR_STRING: return !strcmp(attr->s, initial->s);
+    case ATTR_DTYPE: return attr->dtype == initial->dtype;
     case ATTR_INTS:
         return attr->count == initial->count &&
                (attr->count == 0 ||
@@ -160,6 +161,7 @@ static void print_attr(Printer *p, const Node *node, const Attr *attr) {
         }
         str_putc(p->out, ']');
         break;
+    case ATTR_DIM: dim_print(p->dims, attr->dims[0], p->out); break;
     case ATTR_DIMS:
         str_putc(p->out, '[');
         for (int i = 0; i < attr->count; i++) {

@@ -286,6 +286,12 @@ static bool scan_ints(Scanner *s, Attr *attr) {
     return true;
 }
 
+static bool scan_one_dim(Scanner *s, Attr *attr) {
+    Dim *dim = arena_new(s->arena, Dim);
+    *attr = attr_dim(attr->name, dim);
+    return scan_dim(s, dim, false);
+}
+
 static bool scan_dims(Scanner *s, Attr *attr) {
     VEC(Dim) list = {0};
     if (!scan_expect(s, '[', "before a list")) return false;
@@ -313,6 +319,7 @@ bool scan_attr_value(Scanner *s, const Attr *spec, int rank, Attr *attr) {
     case ATTR_BOOL: return scan_bool(s, &attr->i);
     case ATTR_STRING: return (attr->s = scan_string(s, "a text")) != NULL;
     case ATTR_INTS: return scan_ints(s, attr);
+    case ATTR_DIM: return scan_one_dim(s, attr);
     case ATTR_DIMS: return scan_dims(s, attr);
     case ATTR_DTYPE: return scan_dtype(s, &attr->dtype);
     case ATTR_LAYOUT:

@@ -111,7 +111,8 @@ static bool check_attrs(Verifier *v, const Node *node) {
         if (attr->kind == ATTR_STRING) whole = attr->s != NULL;
         if (attr->kind == ATTR_INTS && attr->count) whole = whole && attr->ints;
         if (attr->kind == ATTR_DTYPE) whole = (unsigned)attr->dtype < DTYPE_COUNT;
-        for (int k = 0; whole && attr->kind == ATTR_DIMS && k < attr->count; k++) {
+        if (attr->kind == ATTR_DIM) whole = attr->count == 1;
+        for (int k = 0; whole && attr_has_dims(attr) && k < attr->count; k++) {
             whole = attr->dims && attr->dims[k];
         }
         if (!whole) return node_fault(v, node, "attribute '%s' is incomplete", attr->name);

@@ -1,6 +1,7 @@
 /* The operator table and the questions asked of it. */
 #include "ir/op.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "ir/type_rules.h"
@@ -9,6 +10,7 @@
 #define A_INT(id, value, text)    {{.name = #id, .kind = ATTR_INT, .i = (value)}, false, text}
 #define A_FLOAT(id, value, text)  {{.name = #id, .kind = ATTR_FLOAT, .f = (value)}, false, text}
 #define A_BOOL(id, value, text)   {{.name = #id, .kind = ATTR_BOOL, .i = (value)}, false, text}
+#define A_DTYPE(id, value, text)  {{.name = #id, .kind = ATTR_DTYPE, .dtype = (value)}, false, text}
 #define A_STRING(id, value, text) {{.name = #id, .kind = ATTR_STRING, .s = (value)}, false, text}
 #define L_INTS(id, text, ...)                                                                      \
     {{.name = #id,                                                                                 \
@@ -23,6 +25,7 @@
 #define R_FLOAT(id, text)             REQUIRED(#id, ATTR_FLOAT, text)
 #define R_STRING(id, text)            REQUIRED(#id, ATTR_STRING, text)
 #define R_INTS(id, text)              REQUIRED(#id, ATTR_INTS, text)
+#define R_DIM(id, text)               REQUIRED(#id, ATTR_DIM, text)
 #define R_DIMS(id, text)              REQUIRED(#id, ATTR_DIMS, text)
 #define R_DTYPE(id, text)             REQUIRED(#id, ATTR_DTYPE, text)
 #define R_LAYOUT(id, text)            REQUIRED(#id, ATTR_LAYOUT, text)
@@ -39,10 +42,15 @@ static const OpInfo op_table[OP_COUNT] = {
 /* clang-format on */
 
 static const char *const family_names[] = {
-    [FAMILY_SOURCE] = "source",           [FAMILY_POINTWISE] = "pointwise",
-    [FAMILY_MOVEMENT] = "movement",       [FAMILY_REDUCTION] = "reduction",
-    [FAMILY_CONTRACTION] = "contraction", [FAMILY_WINDOW] = "window",
-    [FAMILY_COMPOSITE] = "composite",     [FAMILY_FUSION] = "fusion",
+    [FAMILY_SOURCE] = "source",
+    [FAMILY_POINTWISE] = "pointwise",
+    [FAMILY_MOVEMENT] = "movement",
+    [FAMILY_REDUCTION] = "reduction",
+    [FAMILY_CONTRACTION] = "contraction",
+    [FAMILY_WINDOW] = "window",
+    [FAMILY_SCAN] = "scan",
+    [FAMILY_COMPOSITE] = "composite",
+    [FAMILY_FUSION] = "fusion",
 };
 
 const OpInfo *op_info(OpKind op) {
@@ -160,9 +168,10 @@ uint32_t axes_bits(const Attr *axes, int rank) {
 /* ---- docs/ops.md ----------------------------------------------------------------------------- */
 
 static const char *const attr_kind_names[] = {
-    [ATTR_NONE] = "",           [ATTR_INT] = "integer",        [ATTR_FLOAT] = "float",
-    [ATTR_BOOL] = "boolean",    [ATTR_STRING] = "string",      [ATTR_INTS] = "integers",
-    [ATTR_DIMS] = "dimensions", [ATTR_DTYPE] = "element type", [ATTR_LAYOUT] = "layout",
+    [ATTR_NONE] = "",         [ATTR_INT] = "integer",     [ATTR_FLOAT] = "float",
+    [ATTR_BOOL] = "boolean",  [ATTR_STRING] = "string",   [ATTR_INTS] = "integers",
+    [ATTR_DIM] = "dimension", [ATTR_DIMS] = "dimensions", [ATTR_DTYPE] = "element type",
+    [ATTR_LAYOUT] = "layout",
 };
 
 const char *attr_kind_name(AttrKind kind) {
@@ -184,6 +193,7 @@ static void append_default(StrBuf *out, const Attr *attr) {
     case ATTR_BOOL: str_append(out, attr->i ? "true" : "false"); break;
     case ATTR_FLOAT: str_append_double(out, attr->f, false); break;
     case ATTR_STRING: str_printf(out, "\"%s\"", attr->s); break;
+    case ATTR_DTYPE: str_append(out, dtype_name(attr->dtype)); break;
     case ATTR_INTS:
         str_putc(out, '[');
         for (int i = 0; i < attr->count; i++) {

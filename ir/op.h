@@ -12,10 +12,11 @@
 typedef enum OpFamily {
     FAMILY_SOURCE,      /* param, const */
     FAMILY_POINTWISE,   /* one result element from the operands' elements at its index, broadcast */
-    FAMILY_MOVEMENT,    /* elements only change their place */
+    FAMILY_MOVEMENT,    /* an element is decided by its index: elements only change their place */
     FAMILY_REDUCTION,   /* along whole axes, softmax and argmax among them */
     FAMILY_CONTRACTION, /* sums of products */
     FAMILY_WINDOW,      /* sliding windows without weights */
+    FAMILY_SCAN,        /* along one axis, every element from those before it */
     FAMILY_COMPOSITE,   /* rewritten into other operators before lowering */
     FAMILY_FUSION,      /* a body of operators that becomes one kernel */
 } OpFamily;
@@ -34,6 +35,7 @@ typedef enum AttrKind {
     ATTR_BOOL,
     ATTR_STRING,
     ATTR_INTS, /* list of integers; the language also takes one number where the rule says so */
+    ATTR_DIM,  /* one dimension */
     ATTR_DIMS, /* list of dimensions */
     ATTR_DTYPE,
     ATTR_LAYOUT,
@@ -46,7 +48,7 @@ typedef struct Attr {
     int64_t i; /* int, bool */
     double f;
     const char *s;
-    int count; /* ints, dims */
+    int count; /* ints, dims; 1 for a dim */
     const int64_t *ints;
     const Dim *dims;
     DType dtype;
@@ -69,8 +71,15 @@ static inline Attr attr_string(const char *name, const char *value) {
 static inline Attr attr_ints(const char *name, int count, const int64_t *values) {
     return (Attr){.name = name, .kind = ATTR_INTS, .count = count, .ints = values};
 }
+/* Like the lists; a pointer, since the table's rows hold no dimension. */
+static inline Attr attr_dim(const char *name, const Dim *value) {
+    return (Attr){.name = name, .kind = ATTR_DIM, .count = 1, .dims = value};
+}
 static inline Attr attr_dims(const char *name, int count, const Dim *values) {
     return (Attr){.name = name, .kind = ATTR_DIMS, .count = count, .dims = values};
+}
+static inline bool attr_has_dims(const Attr *attr) {
+    return attr->kind == ATTR_DIM || attr->kind == ATTR_DIMS;
 }
 static inline Attr attr_dtype(const char *name, DType value) {
     return (Attr){.name = name, .kind = ATTR_DTYPE, .dtype = value};

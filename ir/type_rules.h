@@ -1,6 +1,6 @@
 /* What the type rules share. Internal to ir/: a rule is reached through op_infer.
  *
- * Layouts: operators that keep a tensor's axes (pointwise, softmax, convolution, pooling, concat,
+ * Layouts: operators that keep a tensor's axes (pointwise, softmax, scan, convolution, pooling, concat,
  * pad, slice, resize, normalization) give their result the layout of the operand it resembles; all
  * others give row-major. An operand may have any layout: index arithmetic hides it, and choosing
  * well is a pass's work. */

@@ -132,6 +132,22 @@ static bool window_result(TypeQuery *q, const Dim kernel[2], const int64_t strid
     return true;
 }
 
+static bool needs_groups(TypeQuery *q, int64_t groups) {
+    if (groups >= 1) return true;
+    return rule_fail_attr(q, "groups", "'%s' needs 'groups' >= 1, found %lld", rule_op_name(q),
+                          (long long)groups);
+}
+
+static bool needs_fixed_kernel(TypeQuery *q, int64_t kernel[2]) {
+    const TensorType *weight = &q->operands[1];
+    for (int i = 0; i < 2; i++) {
+        if (dim_is_int(weight->dims[2 + i], &kernel[i]) && kernel[i] > 0) continue;
+        return rule_fail_operand(q, 1, "'%s' needs a kernel of fixed size > 0, found %s",
+                                 rule_op_name(q), rule_type_text(q, 1));
+    }
+    return true;
+}
+
 static bool needs_channels(TypeQuery *q, int64_t groups) {
     const TensorType *x = &q->operands[0], *weight = &q->operands[1];
     Dim dim_groups = dim_int(q->dims, groups);
@@ -153,7 +169,7 @@ static bool needs_channels(TypeQuery *q, int64_t groups) {
 
 bool type_conv2d(TypeQuery *q) {
     const TensorType *x = &q->operands[0], *weight = &q->operands[1];
-    int64_t groups = rule_attr(q, "groups")->i;
+    int64_t groups = rule_attr(q, "groups")->i, kernel[2];
     DType dtype;
     if (!rule_needs_rank(q, 0, 4, 4) || !rule_needs_rank(q, 1, 4, 4)) return false;
     if (!product_dtype(q, &dtype)) return false;
@@ -161,22 +177,102 @@ bool type_conv2d(TypeQuery *q) {
         !needs_list(q, "dilation", 2, 1)) {
         return false;
     }
-    if (groups < 1) {
-        return rule_fail_attr(q, "groups", "'conv2d' needs 'groups' >= 1, found %lld",
-                              (long long)groups);
-    }
-    for (int i = 2; i < 4; i++) {
-        int64_t kernel;
-        if (dim_is_int(weight->dims[i], &kernel) && kernel > 0) continue;
-        return rule_fail_operand(q, 1, "'conv2d' needs a kernel of fixed size > 0, found %s",
-                                 rule_type_text(q, 1));
-    }
-    if (!needs_channels(q, groups)) return false;
+    if (!needs_groups(q, groups) || !needs_fixed_kernel(q, kernel) || !needs_channels(q, groups))
+        return false;
     if (!needs_bias(q, dtype, weight->dims[0], "filter")) return false;
     Dim dims[4] = {x->dims[0], weight->dims[0]};
     return window_result(q, weight->dims + 2, rule_attr(q, "stride")->ints,
                          rule_attr(q, "pad")->ints, rule_attr(q, "dilation")->ints, dims + 2) &&
            rule_result(q, dtype, 4, dims, x->layout);
+}
+
+/* ---- transposed convolution ------------------------------------------------------------------ */
+
+static bool needs_transposed_channels(TypeQuery *q, int64_t groups) {
+    const TensorType *x = &q->operands[0], *weight = &q->operands[1];
+    if (weight->dims[0] != x->dims[1]) {
+        return rule_fail_operand(
+            q, 1,
+            "'conv_transpose2d' cannot apply a weight %s, [in, out / groups, height, width], to "
+            "%s: it expects %s channels and there are %s",
+            rule_type_text(q, 1), rule_type_text(q, 0),
+            dim_text(q->dims, q->arena, weight->dims[0]), dim_text(q->dims, q->arena, x->dims[1]));
+    }
+    if (dim_divide_exact(q->dims, x->dims[1], dim_int(q->dims, groups))) return true;
+    return rule_fail_attr(
+        q, "groups", "'conv_transpose2d' cannot divide the %s channels of %s into %lld groups",
+        dim_text(q->dims, q->arena, x->dims[1]), rule_type_text(q, 0), (long long)groups);
+}
+
+static bool needs_output_pad(TypeQuery *q, const int64_t stride[2], const int64_t dilation[2]) {
+    if (!needs_list(q, "output_pad", 2, 0)) return false;
+    const int64_t *extra = rule_attr(q, "output_pad")->ints;
+    for (int i = 0; i < 2; i++) {
+        if (extra[i] < stride[i] || extra[i] < dilation[i]) continue;
+        return rule_fail_attr(
+            q, "output_pad",
+            "'conv_transpose2d' needs 'output_pad' smaller than the stride or the dilation, found "
+            "%lld with a stride of [%lld, %lld]",
+            (long long)extra[i], (long long)stride[0], (long long)stride[1]);
+    }
+    return true;
+}
+
+/* (size - 1) * stride + dilation * (kernel - 1) + 1 - before - after + extra; null where it
+ * overflows. */
+static Dim spread_positions(DimContext *ctx, Dim size, int64_t stride, int64_t kernel,
+                            int64_t dilation, int64_t before, int64_t after, int64_t extra) {
+    Dim one = dim_int(ctx, 1);
+    Dim steps = dim_mul(ctx, dim_sub(ctx, size, one), dim_int(ctx, stride));
+    Dim reach = dim_mul(ctx, dim_int(ctx, dilation), dim_int(ctx, kernel - 1));
+    Dim whole = dim_add(ctx, dim_add(ctx, steps, reach), dim_int(ctx, extra));
+    Dim cut = dim_add(ctx, dim_int(ctx, before), dim_int(ctx, after));
+    return dim_add(ctx, dim_sub(ctx, whole, cut), one);
+}
+
+static bool spread_result(TypeQuery *q, const int64_t kernel[2], Dim size[2]) {
+    const TensorType *x = &q->operands[0];
+    const int64_t *pad = rule_attr(q, "pad")->ints;
+    for (int i = 0; i < 2; i++) {
+        int64_t least, greatest;
+        if (dim_is(x->dims[2 + i], 0)) {
+            return rule_fail_operand(q, 0, "'%s' needs an image, found %s, which has no pixels",
+                                     rule_op_name(q), rule_type_text(q, 0));
+        }
+        size[i] = spread_positions(q->dims, x->dims[2 + i], rule_attr(q, "stride")->ints[i],
+                                   kernel[i], rule_attr(q, "dilation")->ints[i], pad[i], pad[2 + i],
+                                   rule_attr(q, "output_pad")->ints[i]);
+        if (!size[i]) return rule_fail(q, "'%s': the result's size overflows", rule_op_name(q));
+        dim_range(size[i], &least, &greatest);
+        if (greatest >= 1) continue;
+        return rule_fail_attr(
+            q, "pad", "'%s': pads of [%lld, %lld, %lld, %lld] leave nothing of the result of %s",
+            rule_op_name(q), (long long)pad[0], (long long)pad[1], (long long)pad[2],
+            (long long)pad[3], rule_type_text(q, 0));
+    }
+    return true;
+}
+
+bool type_conv_transpose2d(TypeQuery *q) {
+    const TensorType *x = &q->operands[0], *weight = &q->operands[1];
+    int64_t groups = rule_attr(q, "groups")->i, kernel[2];
+    DType dtype;
+    if (!rule_needs_rank(q, 0, 4, 4) || !rule_needs_rank(q, 1, 4, 4)) return false;
+    if (!product_dtype(q, &dtype)) return false;
+    if (!needs_list(q, "stride", 2, 1) || !needs_list(q, "pad", 4, 0) ||
+        !needs_list(q, "dilation", 2, 1)) {
+        return false;
+    }
+    if (!needs_output_pad(q, rule_attr(q, "stride")->ints, rule_attr(q, "dilation")->ints) ||
+        !needs_groups(q, groups) || !needs_fixed_kernel(q, kernel) ||
+        !needs_transposed_channels(q, groups)) {
+        return false;
+    }
+    Dim filters = dim_mul(q->dims, weight->dims[1], dim_int(q->dims, groups));
+    if (!filters) return rule_fail(q, "'conv_transpose2d': the result's size overflows");
+    if (!needs_bias(q, dtype, filters, "filter")) return false;
+    Dim dims[4] = {x->dims[0], filters};
+    return spread_result(q, kernel, dims + 2) && rule_result(q, dtype, 4, dims, x->layout);
 }
 
 /* ---- pooling: the same geometry without a weight --------------------------------------------- */

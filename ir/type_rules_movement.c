@@ -125,6 +125,17 @@ bool type_relayout(TypeQuery *q) {
     return rule_result(q, x->dtype, x->rank, x->dims, layout);
 }
 
+/* ---- numbers --------------------------------------------------------------------------------- */
+
+bool type_range(TypeQuery *q) {
+    DType dtype = rule_attr(q, "dtype")->dtype;
+    Dim start = rule_attr(q, "start")->dims[0], stop = rule_attr(q, "stop")->dims[0];
+    if (dtype == DT_bool) return rule_fail_attr(q, "dtype", "'range' yields numbers, not bool");
+    Dim length = dim_max(q->dims, dim_sub(q->dims, stop, start), dim_int(q->dims, 0));
+    if (!length) return rule_fail(q, "'range': the number of elements overflows");
+    return rule_result(q, dtype, 1, &length, NULL);
+}
+
 /* ---- joining and cutting --------------------------------------------------------------------- */
 
 /* Whether b can be joined to a along the axis. */
@@ -317,10 +328,9 @@ bool type_pad(TypeQuery *q) {
                               dtype_name(type.dtype));
     }
     for (int i = 0; i < pads->count; i++) {
-        if (pads->ints[i] < 0) {
-            return rule_fail_attr(q, "pads",
-                                  "'pad' needs numbers >= 0, found %lld; use slice to cut",
-                                  (long long)pads->ints[i]);
+        if (is_far_below(pads->ints[i])) {
+            return rule_fail_attr(q, "pads", "'pad' needs numbers above %lld, found %lld",
+                                  (long long)INT32_MIN, (long long)pads->ints[i]);
         }
         Dim *dim = &type.dims[i % type.rank];
         *dim = dim_add(q->dims, *dim, dim_int(q->dims, pads->ints[i]));

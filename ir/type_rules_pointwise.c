@@ -28,6 +28,22 @@ bool type_same_float(TypeQuery *q) {
     return rule_needs_float(q, 0) && same_as_operand(q, q->operands[0].dtype);
 }
 
+static bool needs_bound(TypeQuery *q, const char *attr, double none) {
+    double bound = rule_attr(q, attr)->f;
+    if (bound == none || dtype_represents(q->operands[0].dtype, bound)) return true;
+    StrBuf text = {0};
+    str_append_double(&text, bound, false);
+    rule_fail_attr(q, attr, "'%s': %s cannot be represented in %s", rule_op_name(q),
+                   str_text(&text), dtype_name(q->operands[0].dtype));
+    str_free(&text);
+    return false;
+}
+
+bool type_clip(TypeQuery *q) {
+    return rule_needs_number(q, 0) && needs_bound(q, "low", -INFINITY) &&
+           needs_bound(q, "high", INFINITY) && same_as_operand(q, q->operands[0].dtype);
+}
+
 bool type_gelu(TypeQuery *q) {
     const char *approximate = rule_attr(q, "approximate")->s;
     if (strcmp(approximate, "none") != 0 && strcmp(approximate, "tanh") != 0) {

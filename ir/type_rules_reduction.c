@@ -1,4 +1,4 @@
-/* Type rules of reductions along whole axes, and of the composites that are made of them. */
+/* Type rules of reductions and scans along whole axes, and of the composites that are made of them. */
 #include <math.h>
 
 #include "ir/type_rules.h"
@@ -57,6 +57,14 @@ bool type_softmax(TypeQuery *q) {
     const TensorType *x = &q->operands[0];
     int axis;
     return rule_needs_float(q, 0) &&
+           rule_axis(q, "axis", rule_attr(q, "axis")->i, x->rank, &axis) &&
+           rule_result(q, x->dtype, x->rank, x->dims, x->layout);
+}
+
+bool type_cumsum(TypeQuery *q) {
+    const TensorType *x = &q->operands[0];
+    int axis;
+    return rule_needs_number(q, 0) &&
            rule_axis(q, "axis", rule_attr(q, "axis")->i, x->rank, &axis) &&
            rule_result(q, x->dtype, x->rank, x->dims, x->layout);
 }

@@ -39,7 +39,8 @@ static void add_to_kind(Kind *kind, const Node *node) {
     switch (op_info(node->op)->family) {
     case FAMILY_CONTRACTION: kind->contraction = node; break;
     case FAMILY_WINDOW: kind->window = true; break;
-    case FAMILY_REDUCTION: kind->other_anchor = true; break;
+    case FAMILY_REDUCTION:
+    case FAMILY_SCAN: kind->other_anchor = true; break;
     case FAMILY_MOVEMENT:
         if (node->op != OP_pad && node->op != OP_resize && node->op != OP_relayout)
             kind->moves_channels = true;

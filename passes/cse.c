@@ -42,6 +42,7 @@ static bool attr_equal(const Attr *a, const Attr *b) {
     case ATTR_INTS:
         return a->count == b->count &&
                (a->count == 0 || !memcmp(a->ints, b->ints, (size_t)a->count * sizeof *a->ints));
+    case ATTR_DIM:
     case ATTR_DIMS:
         return a->count == b->count &&
                (a->count == 0 || !memcmp(a->dims, b->dims, (size_t)a->count * sizeof *a->dims));

@@ -3,7 +3,7 @@
  * Batch normalization turns into x * scale + shift with scale and shift computed from its
  * parameters: the form in which a later pass can move them into the weights of a convolution. Needs
  * nothing; keeps types and provenance. */
-#include "passes/support.h"
+#include "passes/decompose.h"
 
 /* ---- batch_norm ------------------------------------------------------------------------------ */
 
@@ -121,13 +121,14 @@ static bool decompose_node(PassContext *context, Substitution *s, Node *node) {
     switch (node->op) {
     case OP_batch_norm: value = decompose_batch_norm(context, &b, node); break;
     case OP_layer_norm: value = decompose_layer_norm(&b, node); break;
+    case OP_conv_transpose2d: value = decompose_conv_transpose2d(context, &b, node); break;
     case OP_global_avg_pool:
     case OP_global_max_pool: value = decompose_global_pool(&b, node); break;
     case OP_split: return decompose_split(context, s, &b, node);
     default: return false;
     }
     if (!value) return false;
-    carry_annotations(node, value);
+    if (node->op != OP_conv_transpose2d) carry_annotations(node, value);
     replace_node(s, node, value);
     return true;
 }

@@ -13,7 +13,8 @@ static bool is_small(DimContext *dims, const TensorType *type) {
 }
 
 static bool is_foldable(const Node *node, DimContext *dims, ConstantMarks constant) {
-    if (node->noperands == 0 || node->nresults != 1 || node->op == OP_fused) return false;
+    bool source = op_info(node->op)->family == FAMILY_SOURCE;
+    if (source || node->nresults != 1 || node->op == OP_fused) return false;
     if (!is_constant(constant, node->results[0]) || !is_small(dims, &node->results[0]->type))
         return false;
     for (int i = 0; i < node->noperands; i++) {

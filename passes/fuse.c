@@ -205,20 +205,36 @@ static bool take_producer(Fuser *f, Group *group, Node *node) {
     return true;
 }
 
-/* A view of a tensor in memory costs nothing on its own and index arithmetic inside. */
+static bool feeds_movement(const Fuser *f, const Node *node) {
+    const Info *info = info_of(f, node);
+    for (size_t i = 0; i < info->users.len; i++) {
+        if (fuse_role(info->users.data[i]) != ROLE_MOVEMENT) return false;
+    }
+    return true;
+}
+
+/* A view of a tensor in memory costs nothing on its own and index arithmetic inside; but where the
+ * tensor gets a layout it is a copy. So one whose arithmetic needs no division stays with movement,
+ * which computes indices anyway. */
+static bool is_better_outside(const Fuser *f, const Group *group, const Node *node) {
+    if (fuse_role(node) != ROLE_VIEW) return false;
+    const Node *def = running_def(f, node->operands[0]);
+    if (def && info_of(f, def)->group == group) return false;
+    return !(view_only_splits(node) && feeds_movement(f, node));
+}
+
 static void expel_views(Fuser *f, Group *group) {
     for (bool changed = true; changed;) {
         changed = false;
         size_t kept = 0;
         for (size_t i = 0; i < group->members.len; i++) {
             Node *node = group->members.data[i];
-            const Node *def = running_def(f, node->operands[0]);
-            bool leaf = fuse_role(node) == ROLE_VIEW && (!def || info_of(f, def)->group != group);
-            if (leaf)
+            bool goes = is_better_outside(f, group, node);
+            if (goes)
                 info_of(f, node)->group = NULL;
             else
                 group->members.data[kept++] = node;
-            changed |= leaf;
+            changed |= goes;
         }
         group->members.len = kept;
     }

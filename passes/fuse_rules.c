@@ -9,6 +9,7 @@ FuseRole fuse_role(const Node *node) {
     case FAMILY_POINTWISE: return ROLE_POINTWISE;
     case FAMILY_REDUCTION:
     case FAMILY_CONTRACTION:
+    case FAMILY_SCAN:
     case FAMILY_WINDOW: return ROLE_ANCHOR;
     case FAMILY_MOVEMENT: break;
     default: return ROLE_NONE;
@@ -20,6 +21,20 @@ FuseRole fuse_role(const Node *node) {
     case OP_concat: return ROLE_NONE;
     default: return ROLE_MOVEMENT;
     }
+}
+
+bool view_only_splits(const Node *node) {
+    DimContext *dims = node->graph->module->dims;
+    const TensorType *from = &node->operands[0]->type, *to = &node->results[0]->type;
+    int next = 0;
+    for (int i = 0; i < from->rank; i++) {
+        Dim product = dim_int(dims, 1);
+        while (product && product != from->dims[i] && next < to->rank)
+            product = dim_mul(dims, product, to->dims[next++]);
+        if (product != from->dims[i]) return false;
+    }
+    while (next < to->rank && dim_is(to->dims[next], 1)) next++;
+    return next == to->rank;
 }
 
 int element_cost(const Node *node) {
@@ -66,6 +81,7 @@ FuseRead operand_reading(const Node *node, int operand) {
         if (node->op == OP_gather || node->op == OP_concat) return READ_MEMORY;
         return node->op == OP_broadcast_to || node->op == OP_resize ? READ_OFTEN : READ_ONCE;
     case FAMILY_REDUCTION: return node->op == OP_softmax ? READ_OFTEN : READ_ONCE;
+    case FAMILY_SCAN: return READ_ONCE;
     case FAMILY_WINDOW: return window_reading(node);
     case FAMILY_CONTRACTION: return operand < 2 && is_widening(x) ? READ_OFTEN : READ_MEMORY;
     default: return READ_MEMORY;

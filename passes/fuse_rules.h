@@ -16,6 +16,10 @@ typedef enum FuseRole {
 
 FuseRole fuse_role(const Node *node);
 
+/* Whether a view only cuts axes into several: then an index of its operand is a sum of products of its
+ * own. */
+bool view_only_splits(const Node *node);
+
 /* Rough number of instructions for one element of the node's result, without its operands. */
 int element_cost(const Node *node);
 

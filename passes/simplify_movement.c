@@ -27,7 +27,11 @@ Value *rule_whole_slice(const Rewriter *r, Node *node) {
 
 Value *rule_no_padding(const Rewriter *r, Node *node) {
     (void)r;
-    return if_same_type(node); /* every pad adds to a size */
+    const Attr *pads = node_attr(node, "pads");
+    for (int i = 0; i < pads->count; i++) {
+        if (pads->ints[i] != 0) return NULL;
+    }
+    return if_same_type(node);
 }
 
 /* Nearest neighbours at the same size are the pixels themselves. Linear interpolation would turn an

@@ -1,11 +1,20 @@
 /* What passes share: which values are known at compile time, removal, replacement. */
 #include "passes/support.h"
 
+/* Whether no symbol decides its elements. */
+static bool is_static(const Node *node) {
+    for (int i = 0; i < node->nattrs; i++)
+        for (int k = 0; attr_has_dims(&node->attrs[i]) && k < node->attrs[i].count; k++)
+            if (!dim_is_int(node->attrs[i].dims[k], NULL)) return false;
+    if (node->body) graph_each(node->body, inner) if (!is_static(inner)) return false;
+    return true;
+}
+
 ConstantMarks constant_marks(const Graph *graph, Arena *arena) {
     size_t count = graph->module->value_count;
     bool *marks = arena_array(arena, bool, count);
     graph_each(graph, node) {
-        bool constant = node->op != OP_dequantize;
+        bool constant = node->op != OP_dequantize && is_static(node);
         for (int i = 0; i < node->noperands; i++) {
             constant = constant && marks[node->operands[i]->id];
         }

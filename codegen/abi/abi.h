@@ -47,8 +47,8 @@ const char *abi_precision(const LProgram *program);
 /* The functions of the interface without their prefix, in header order; ends with null. */
 extern const char *const abi_functions[];
 
-/* A weight file as libnnrt maps it (nn/format.h). */
-uint8_t *abi_weight_file(const LProgram *program, uint64_t source_hash, Arena *arena,
-                         size_t *bytes);
+/* A weight file as libnnrt maps it (nn/format.h); its parts are the program's own. */
+OutputFile abi_weight_file(const LProgram *program, uint64_t source_hash, const char *path,
+                           Arena *arena);
 
 #endif

@@ -2,6 +2,7 @@
 #include "codegen/abi/abi.h"
 #include "nn/format.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- expressions ---------------------------------------------------------------------------- */
@@ -80,35 +81,61 @@ AbiCode abi_arena_code(const LProgram *program, const AbiSymbols *symbols, Arena
 
 /* ---- weights -------------------------------------------------------------------------------- */
 
-static void copy_weights(const LProgram *program, uint8_t *section) {
+static int by_weight_offset(const void *a, const void *b) {
+    const LTensor *x = *(LTensor *const *)a, *y = *(LTensor *const *)b;
+    return (x->weight_offset > y->weight_offset) - (x->weight_offset < y->weight_offset);
+}
+
+OutputPiece *program_weight_parts(const LProgram *program, Arena *arena, size_t *count) {
+    LTensor **weights = arena_array(arena, LTensor *, program->tensors.len + 1);
+    OutputPiece *parts = arena_array(arena, OutputPiece, 2 * program->tensors.len + 1);
+    size_t nweights = 0, widest = 0;
     for (size_t i = 0; i < program->tensors.len; i++) {
-        const LTensor *tensor = program->tensors.data[i];
-        if (tensor->role != TENSOR_WEIGHT || !tensor->data || tensor->data->bytes == 0) continue;
-        require(tensor->weight_offset >= 0 && tensor->weight_offset <= program->weight_bytes);
-        require(tensor->data->bytes <= (size_t)(program->weight_bytes - tensor->weight_offset));
-        memcpy(section + tensor->weight_offset, tensor->data->data, tensor->data->bytes);
+        LTensor *tensor = program->tensors.data[i];
+        if (tensor->role == TENSOR_WEIGHT && tensor->data && tensor->data->bytes > 0)
+            weights[nweights++] = tensor;
     }
+    if (nweights > 1) qsort(weights, nweights, sizeof(LTensor *), by_weight_offset);
+    int64_t at = 0;
+    for (size_t i = 0; i <= nweights; i++) {
+        int64_t next = i < nweights ? weights[i]->weight_offset : program->weight_bytes;
+        require(next >= at);
+        parts[2 * i].size = (size_t)(next - at);
+        if (parts[2 * i].size > widest) widest = parts[2 * i].size;
+        if (i == nweights) break;
+        parts[2 * i + 1] = (OutputPiece){weights[i]->data->data, weights[i]->data->bytes};
+        require(checked_add(next, (int64_t)weights[i]->data->bytes, &at));
+    }
+    const uint8_t *zeros = arena_alloc(arena, widest);
+    for (size_t i = 0; i <= nweights; i++) parts[2 * i].data = zeros;
+    *count = 2 * nweights + 1;
+    return parts;
 }
 
 uint8_t *program_weights(const LProgram *program, Arena *arena, size_t *bytes) {
+    size_t count;
+    const OutputPiece *parts = program_weight_parts(program, arena, &count);
     *bytes = (size_t)program->weight_bytes;
     uint8_t *section = arena_alloc(arena, *bytes + 64);
     section += -(uintptr_t)section & 63;
-    copy_weights(program, section);
+    uint8_t *at = section;
+    for (size_t i = 0; i < count; i++) {
+        memcpy(at, parts[i].data, parts[i].size);
+        at += parts[i].size;
+    }
     return section;
 }
 
-uint8_t *abi_weight_file(const LProgram *program, uint64_t source_hash, Arena *arena,
-                         size_t *bytes) {
-    nn_weight_file head = {.magic = NN_WEIGHT_FILE_MAGIC,
-                           .abi_version = NN_ABI_VERSION,
-                           .header_bytes = sizeof head,
-                           .source_hash = source_hash,
-                           .weights_bytes = (uint64_t)program->weight_bytes};
-    *bytes = sizeof head + (size_t)program->weight_bytes;
-    uint8_t *file = arena_alloc(arena, *bytes);
-    memcpy(file, &head, sizeof head);
-    copy_weights(program, file + sizeof head);
+OutputFile abi_weight_file(const LProgram *program, uint64_t source_hash, const char *path,
+                           Arena *arena) {
+    nn_weight_file *head = arena_new(arena, nn_weight_file);
+    *head = (nn_weight_file){.magic = NN_WEIGHT_FILE_MAGIC,
+                             .abi_version = NN_ABI_VERSION,
+                             .header_bytes = sizeof *head,
+                             .source_hash = source_hash,
+                             .weights_bytes = (uint64_t)program->weight_bytes};
+    OutputFile file = output_file(path, head, sizeof *head, 0666);
+    file.parts = program_weight_parts(program, arena, &file.nparts);
     return file;
 }
 

@@ -144,15 +144,10 @@ static ObjectCode generate(LLVMModuleRef module, LLVMTargetMachineRef machine,
     return code;
 }
 
-/* stack_bytes is known only when the object is there. Until then the table holds a number that
- * occurs nowhere else in the object: it is looked for in the weights before, and must be found
- * exactly once after. */
-static uint64_t choose_marker(const Unit *unit) {
-    size_t bytes = unit->weights ? (size_t)unit->program->weight_bytes : 0;
-    for (uint64_t seed = 0;; seed++) {
-        uint64_t marker = hash_bytes("stack_bytes", 11, seed) | UINT64_C(1) << 63;
-        if (bytes == 0 || !memmem(unit->weights, bytes, &marker, sizeof marker)) return marker;
-    }
+/* stack_bytes is known only when the object is there. Until then the table holds a number that must
+ * be found exactly once in the object, which has no weights yet. */
+static uint64_t choose_marker(void) {
+    return hash_bytes("stack_bytes", 11, 0) | UINT64_C(1) << 63;
 }
 
 static void patch_marker(ObjectCode *code, uint64_t marker, uint64_t value) {
@@ -189,6 +184,7 @@ static ObjectCode generate_kind(Unit *unit, LLVMTargetMachineRef machine, CodeKi
     if (kind == CODE_OBJECT) {
         code = generate(unit->module, machine, LLVMObjectFile, arena, &frames);
         patch_marker(&code, marker, stack_of(&frames));
+        if (unit->has_weights) object_add_weights(&code, unit->program, arena);
     } else {
         LLVMModuleRef copy = LLVMCloneModule(unit->module);
         generate(copy, machine, LLVMObjectFile, unit->arena, &frames);
@@ -198,7 +194,8 @@ static ObjectCode generate_kind(Unit *unit, LLVMTargetMachineRef machine, CodeKi
             code = generate(unit->module, machine, LLVMAssemblyFile, arena, &frames);
         } else {
             char *text = LLVMPrintModuleToString(unit->module);
-            code = (ObjectCode){(const uint8_t *)arena_strdup(arena, text), strlen(text)};
+            code = (ObjectCode){.data = (const uint8_t *)arena_strdup(arena, text),
+                                .size = strlen(text)};
             LLVMDisposeMessage(text);
         }
     }
@@ -226,7 +223,7 @@ static void compile_unit(Unit *unit, CodeKind kind, bool loadable, Arena *arena,
     int level = unit->options->opt_level;
     require(level >= 0 && level <= 3);
     LLVMTargetMachineRef target = cpu_target_machine(unit->machine, level);
-    uint64_t marker = choose_marker(unit);
+    uint64_t marker = choose_marker();
     open_unit(unit, target);
     emit_module(unit, marker, loadable);
     if (unit->uses_tiles && level < 2) {
@@ -256,7 +253,8 @@ bool cpu_compile(const LProgram *program, const TargetDesc *desc, const TargetOp
                      .symbols = abi_symbols(program, scratch),
                      .texts = interner_create(scratch),
                      .text_values = {.arena = scratch}};
-        if (!options->external_weights && program->weight_bytes > 0) {
+        unit.has_weights = !options->external_weights && program->weight_bytes > 0;
+        if (unit.has_weights && kind != CODE_OBJECT) {
             unit.weights = program_weights(program, scratch, &weight_bytes);
         }
         compile_unit(&unit, kind, loadable, arena, code);

@@ -26,7 +26,8 @@ typedef struct Unit {
     const TargetDesc *desc;
     const TargetOptions *options;
     AbiSymbols symbols;
-    const uint8_t *weights; /* the weight section; null: none in the object */
+    bool has_weights;       /* in the object */
+    const uint8_t *weights; /* the weight section; null: a placeholder stands for it (object.c) */
     bool uses_tiles;
     Interner *texts; /* string constants, each once */
     PtrMap text_values;
@@ -197,12 +198,22 @@ void emit_context_functions(Unit *unit, EntryPoints *entry, LV weights);
 /* The nn_network; its stack_bytes is the given number. */
 LV emit_network_table(Unit *unit, const EntryPoints *entry, uint64_t stack_bytes);
 
-/* ---- object.c ------------------------------------------------------------------------------- */
+/* ---- object.c, compile.c, link.c, load.c ------------------------------------------------------ */
 
+/* A file's contents: data, then the parts, which belong to the program. */
 typedef struct ObjectCode {
     const uint8_t *data;
     size_t size;
+    const OutputPiece *parts;
+    size_t nparts;
 } ObjectCode;
+
+#define WEIGHT_SECTION ".rodata.weights"
+enum { WEIGHT_PLACEHOLDER_BYTES = 64 };
+
+/* Puts the weights where the object of a module has their placeholder. They do not pass through
+ * LLVM, which would hold them in memory several times. */
+void object_add_weights(ObjectCode *code, const LProgram *program, Arena *arena);
 
 typedef enum CodeKind { CODE_OBJECT, CODE_ASSEMBLY, CODE_LLVM } CodeKind;
 

@@ -46,18 +46,13 @@ static char *make_folder(Arena *arena, Diag *diag) {
 }
 
 static bool write_file(const char *path, const ObjectCode *code, Diag *diag) {
+    const OutputPiece head = {code->data, code->size};
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    size_t done = 0;
-    while (fd >= 0 && done < code->size) {
-        ssize_t n = write(fd, code->data + done, code->size - done);
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) break;
-        done += (size_t)n;
-    }
-    bool ok = fd >= 0 && done == code->size;
-    if (!ok) diag_error(diag, (Span){0}, "cannot write '%s': %s", path, strerror(errno));
+    int error = fd < 0 ? errno : pieces_write(fd, &head, 1);
+    if (!error) error = pieces_write(fd, code->parts, code->nparts);
+    if (error) diag_error(diag, (Span){0}, "cannot write '%s': %s", path, strerror(error));
     if (fd >= 0) close(fd);
-    return ok;
+    return !error;
 }
 
 static bool run_linker(const char *linker, const char *input, const char *output, Diag *diag) {
@@ -90,12 +85,12 @@ static bool run_linker(const char *linker, const char *input, const char *output
 
 /* What the runtime checks before it lets the dynamic loader near the file. */
 static ObjectCode seal(Arena *arena, const FileBytes *file) {
-    nn_seal end = {.bytes = file->size, .hash = nn_seal_hash(file->data, file->size)};
-    memcpy(end.mark, NN_SEAL_MARK, sizeof end.mark);
-    uint8_t *data = arena_array(arena, uint8_t, file->size + sizeof end);
-    memcpy(data, file->data, file->size);
-    memcpy(data + file->size, &end, sizeof end);
-    return (ObjectCode){data, file->size + sizeof end};
+    nn_seal *end = arena_new(arena, nn_seal);
+    *end = (nn_seal){.bytes = file->size, .hash = nn_seal_hash(file->data, file->size)};
+    memcpy(end->mark, NN_SEAL_MARK, sizeof end->mark);
+    OutputPiece *part = arena_new(arena, OutputPiece);
+    *part = (OutputPiece){end, sizeof *end};
+    return (ObjectCode){file->data, file->size, part, 1};
 }
 
 bool cpu_link(const ObjectCode *object, const CpuMachine *machine, Arena *arena, ObjectCode *linked,
@@ -117,7 +112,7 @@ bool cpu_link(const ObjectCode *object, const CpuMachine *machine, Arena *arena,
     char *output = arena_printf(arena, "%s/network.so", folder);
     FileBytes bytes = {0};
     bool ok = write_file(input, object, diag) && run_linker(linker, input, output, diag) &&
-              file_read(arena, output, SIZE_MAX / 2, &bytes, diag, (Span){0});
+              file_map(arena, output, &bytes, diag, (Span){0});
     unlink(input);
     unlink(output);
     rmdir(folder);

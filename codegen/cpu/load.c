@@ -32,12 +32,18 @@ static LLVMErrorRef define_memory_functions(LLVMOrcLLJITRef jit, LLVMOrcJITDylib
     return LLVMOrcJITDylibDefine(library, LLVMOrcAbsoluteSymbols(pairs, COUNT_OF(pairs)));
 }
 
-static bool link_object(LLVMOrcLLJITRef jit, const ObjectCode *code, const char *name,
+static LLVMMemoryBufferRef object_buffer(const ObjectCode *code, Arena *arena) {
+    OutputFile file = {
+        .data = code->data, .size = code->size, .parts = code->parts, .nparts = code->nparts};
+    file = output_joined(arena, &file);
+    return LLVMCreateMemoryBufferWithMemoryRange(file.data, file.size, "network", false);
+}
+
+/* buffer is read until this returns. */
+static bool link_object(LLVMOrcLLJITRef jit, LLVMMemoryBufferRef buffer, const char *name,
                         LoadedNetwork *loaded, Diag *diag) {
     LLVMOrcJITDylibRef library = LLVMOrcLLJITGetMainJITDylib(jit);
     if (jit_failed(define_memory_functions(jit, library), diag)) return false;
-    LLVMMemoryBufferRef buffer =
-        LLVMCreateMemoryBufferWithMemoryRangeCopy((const char *)code->data, code->size, "network");
     if (jit_failed(LLVMOrcLLJITAddObjectFile(jit, library, buffer), diag)) return false;
     LLVMOrcExecutorAddress address;
     if (jit_failed(LLVMOrcLLJITLookup(jit, &address, name), diag)) return false;
@@ -59,10 +65,10 @@ bool cpu_load(const LProgram *program, const TargetDesc *desc, const TargetOptio
               cpu_compile(program, desc, options, CODE_OBJECT, false, scratch, &code, diag) &&
               !jit_failed(LLVMOrcCreateLLJIT(&jit, NULL), diag);
     const char *name = abi_linker_name(scratch, program, options->prefix, "info");
-    if (ok && link_object(jit, &code, name, loaded, diag)) {
+    if (ok && link_object(jit, object_buffer(&code, scratch), name, loaded, diag)) {
         loaded->handle = jit;
         loaded->unload = unload;
-        loaded->code_bytes = code.size;
+        loaded->code_bytes = code.size + (size_t)(code.nparts ? program->weight_bytes : 0);
         loaded->step_count = program->calls.len;
         loaded->in_host_memory = true;
     } else if (jit) {

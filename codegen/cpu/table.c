@@ -141,16 +141,21 @@ static LV entry_function(Unit *unit, const char *name, LT result, int nparams, c
     return function;
 }
 
-/* One aligned constant that only init names; null where there are none in the object. */
+/* One aligned constant that only init names; null where there are none in the object. Text gets
+ * them whole, an object gets them when LLVM is done with it. */
 static LV emit_weights(Unit *unit) {
-    if (!unit->weights) return NULL;
-    const char *data = (const char *)unit->weights;
-    size_t bytes = (size_t)unit->program->weight_bytes;
-    LV value = LLVMConstStringInContext2(unit->context, data, bytes, true);
+    if (!unit->has_weights) return NULL;
+    LV value = LLVMConstNull(LLVMArrayType2(unit->i8, WEIGHT_PLACEHOLDER_BYTES));
+    if (unit->weights) {
+        const char *data = (const char *)unit->weights;
+        size_t bytes = (size_t)unit->program->weight_bytes;
+        value = LLVMConstStringInContext2(unit->context, data, bytes, true);
+    }
     LV weights = LLVMAddGlobal(unit->module, LLVMTypeOf(value), "weights");
     LLVMSetInitializer(weights, value);
     LLVMSetGlobalConstant(weights, true);
     LLVMSetLinkage(weights, LLVMInternalLinkage);
+    LLVMSetSection(weights, WEIGHT_SECTION);
     LLVMSetAlignment(weights, 64);
     return weights;
 }

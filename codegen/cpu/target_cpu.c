@@ -5,12 +5,6 @@
 
 static const char *const kinds[] = {"obj", "so", "asm", "llvm", NULL};
 
-static void add_file(Artifacts *artifacts, const char *path, const void *data, size_t size,
-                     int mode) {
-    OutputFile file = {.path = path, .data = data, .size = size, .mode = mode};
-    vec_push(artifacts->arena, &artifacts->files, file);
-}
-
 /* Bytes of a context, or -1 where symbols decide. What context_bytes of the object returns. */
 static int64_t constant_context_bytes(const LProgram *program, Arena *arena) {
     AbiSymbols symbols = abi_symbols(program, arena);
@@ -36,8 +30,9 @@ static void add_header(const LProgram *program, const CpuMachine *machine,
                         .context_bytes = constant_context_bytes(program, arena)};
     abi_header(program, options->prefix, &target, &text);
     size_t size = text.len;
-    add_file(artifacts, path_with_extension(arena, path, ".h"),
-             arena_strndup(arena, str_text(&text), size), size, 0666);
+    vec_push(arena, &artifacts->files,
+             output_file(path_with_extension(arena, path, ".h"),
+                         arena_strndup(arena, str_text(&text), size), size, 0666));
     str_free(&text);
 }
 
@@ -66,14 +61,18 @@ static bool emit(const LProgram *program, const TargetDesc *desc, const TargetOp
     }
     ObjectCode code;
     if (!compile(program, desc, options, &machine, kind, arena, &code, diag)) return false;
-    add_file(artifacts, path, code.data, code.size, strcmp(kind, "so") == 0 ? 0777 : 0666);
+    OutputFile file =
+        output_file(path, code.data, code.size, strcmp(kind, "so") == 0 ? 0777 : 0666);
+    file.parts = code.parts;
+    file.nparts = code.nparts;
+    vec_push(arena, &artifacts->files, file);
     if (strcmp(kind, "obj") == 0 && !to_stdout) {
         add_header(program, &machine, options, path, artifacts);
     }
     if (options->external_weights && !is_text) {
-        size_t bytes;
-        const uint8_t *weights = abi_weight_file(program, options->source_hash, arena, &bytes);
-        add_file(artifacts, path_with_extension(arena, path, ".weights"), weights, bytes, 0666);
+        const char *weights_path = path_with_extension(arena, path, ".weights");
+        vec_push(arena, &artifacts->files,
+                 abi_weight_file(program, options->source_hash, weights_path, arena));
     }
     return true;
 }

@@ -119,7 +119,7 @@ int hls_path_from(HlsBody *body, LX value, const LBuffer *buffer) {
 
 /* ---- ports ----------------------------------------------------------------------------------- */
 
-static bool same_index(const HlsAccess *a, const HlsAccess *b) {
+bool hls_same_element(const HlsAccess *a, const HlsAccess *b) {
     for (int i = 0; i < a->buffer->rank; i++)
         if (lx_compare(a->index[i], b->index[i]) != 0) return false;
     return true;
@@ -134,7 +134,8 @@ bool hls_same_bank(const HlsAccess *a, const HlsAccess *b) {
     return true;
 }
 
-static bool is_variable(const HlsAccess *a) {
+/* Arrays that only constants index become variables, which have no ports. */
+static bool has_constant_index(const HlsAccess *a) {
     for (int i = 0; i < a->buffer->rank; i++)
         if (!lx_is_int(a->index[i], NULL)) return false;
     return true;
@@ -144,7 +145,7 @@ static bool counted_before(const HlsBody *body, size_t at) {
     const HlsAccess *a = &body->accesses.data[at];
     for (size_t i = 0; i < at; i++) {
         const HlsAccess *b = &body->accesses.data[i];
-        if (b->buffer == a->buffer && b->writes == a->writes && same_index(a, b)) return true;
+        if (b->buffer == a->buffer && b->writes == a->writes && hls_same_element(a, b)) return true;
     }
     return false;
 }
@@ -155,7 +156,7 @@ int hls_most_accesses(const HlsBody *body, const LBuffer *buffer) {
     for (size_t i = 0; i < body->accesses.len; i++) {
         const HlsAccess *a = &body->accesses.data[i];
         int count = 0;
-        if (a->buffer != buffer || (!fifo && is_variable(a))) continue;
+        if (a->buffer != buffer || (!fifo && has_constant_index(a))) continue;
         for (size_t k = 0; k < body->accesses.len; k++) {
             const HlsAccess *b = &body->accesses.data[k];
             if (b->buffer != buffer) continue;

@@ -32,6 +32,8 @@ bool hls_has_loop(const LBlock *block);
 /* The most operations in a row from a load of the buffer at an index to the value; -1: it does not
  * depend on one. */
 int hls_path_from(HlsBody *body, LX value, const LBuffer *buffer);
+/* Whether two accesses of one array have equal indices. */
+bool hls_same_element(const HlsAccess *a, const HlsAccess *b);
 /* Whether two accesses of one array name the same constants along the same axes. */
 bool hls_same_bank(const HlsAccess *a, const HlsAccess *b);
 /* Accesses of one array or channel that one run of the body makes at most: different elements of

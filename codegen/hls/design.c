@@ -298,12 +298,15 @@ static void make_kernels(Maker *b) {
             lkernel_stream(b->program, task->source, task->name, task->names, task->streams);
         LKernel *flat = lkernel_expand(b->program, streamed, &expand);
         LKernel *split = lkernel_partition(b->program, flat, task->partitions);
+        /* Later steps move uses of channels into loops that have none: long to go through. */
+        task->flow = flat;
         hls_bound_loops(b->program, split);
         hls_sink(b->program, split);
         task->kernel = split;
     }
     for (size_t i = 0; i < b->design->tasks.len; i++) {
         HlsTask *task = &b->design->tasks.data[i];
+        if (!task->flow) task->flow = task->kernel;
         hls_pipeline(b->program->module->dims, (LKernel *)(uintptr_t)task->kernel);
         task->estimate = hls_estimate(task->kernel);
     }
@@ -338,7 +341,7 @@ static bool find_depths(HlsDesign *d, Diag *diag) {
     LKernel **kernels = arena_array(d->arena, LKernel *, d->tasks.len + 1);
     LDepths depths;
     for (size_t i = 0; i < d->tasks.len; i++) {
-        kernels[i] = (LKernel *)(uintptr_t)d->tasks.data[i].kernel;
+        kernels[i] = (LKernel *)(uintptr_t)d->tasks.data[i].flow;
     }
     /* Variables of the analysis are numbered in the program. */
     LProgram *program = (LProgram *)(uintptr_t)d->program;
@@ -369,6 +372,7 @@ static void add_delay(Maker *b, int channel) {
     while (d->tasks.data[reader].channels[param] != channel) param++;
     d->channels.data[channel].reader = delay;
     d->tasks.data[reader].kernel->params[param]->name = after.name;
+    d->tasks.data[reader].flow->params[param]->name = after.name;
     connect(b, (int)d->channels.len - 1, delay, 1, reader, param);
 }
 
@@ -377,6 +381,7 @@ static void fill_delay(Maker *b, int at, int64_t depth) {
     const HlsChannel *in = &b->design->channels.data[task->channels[0]];
     task->kernel = lkernel_delay(b->program, task->name, in->dtype, in->elements, depth,
                                  task->names[0], task->names[1]);
+    task->flow = task->kernel;
     hls_pipeline(b->program->module->dims, (LKernel *)(uintptr_t)task->kernel);
     task->estimate = hls_estimate(task->kernel);
 }

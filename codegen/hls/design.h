@@ -24,6 +24,7 @@ typedef struct HlsTask {
     const char *name, *path; /* path: of the layer; "" where the task only moves elements */
     const LKernel *kernel;   /* ready to print */
     const LKernel *source;   /* as it was lowered; null: only moves elements */
+    const LKernel *flow;     /* uses the channels as `kernel` does, in fewer loops */
     int *channels;           /* by parameter; -1: a constant */
     LTensor **weights;       /* by parameter; null: a channel */
     const char **names;      /* by parameter: of the channel or the array of the constant */

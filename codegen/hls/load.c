@@ -70,7 +70,8 @@ static char *make_folder(Arena *arena, Diag *diag) {
 /* The public header stands where <nn/nn.h> is looked for. */
 static bool add_header(Arena *arena, const char *folder, Artifacts *artifacts, Diag *diag) {
     const char *inner = arena_printf(arena, "%s/nn", folder);
-    OutputFile file = {arena_printf(arena, "%s/nn.h", inner), hls_nn_h, strlen(hls_nn_h), 0600};
+    OutputFile file =
+        output_file(arena_printf(arena, "%s/nn.h", inner), hls_nn_h, strlen(hls_nn_h), 0600);
     vec_push(arena, &artifacts->files, file);
     if (mkdir(inner, 0700) == 0) return true;
     diag_error(diag, (Span){0}, "cannot make the folder '%s': %s", inner, strerror(errno));

@@ -6,7 +6,7 @@
 
 static void add_file(Artifacts *a, const char *folder, const char *name, const void *data,
                      size_t size, int mode) {
-    OutputFile file = {arena_printf(a->arena, "%s/%s", folder, name), data, size, mode};
+    OutputFile file = output_file(arena_printf(a->arena, "%s/%s", folder, name), data, size, mode);
     vec_push(a->arena, &a->files, file);
 }
 

@@ -31,12 +31,6 @@ static bool moves_with(const Pipeliner *p, LX const *index, int rank, const LVar
     return false;
 }
 
-static bool equal_index(const HlsAccess *a, const HlsAccess *b) {
-    for (int i = 0; i < a->buffer->rank; i++)
-        if (lx_compare(a->index[i], b->index[i]) != 0) return false;
-    return true;
-}
-
 static const LStmt *loop_of(const Pipeliner *p, const LExpr *var) {
     for (int i = 0; i < p->depth; i++)
         if (var->kind == LX_VAR && p->loops[i]->var == var->var) return p->loops[i];
@@ -90,7 +84,7 @@ static int64_t recurrence(const Pipeliner *p, HlsBody *body) {
             if (!hls_same_bank(read, write)) continue;
             int path = hls_path_from(body, write->value, write->buffer);
             int64_t latency = path > 0 ? path : 1;
-            int64_t apart = equal_index(read, write) ? distance(p, write) : 1;
+            int64_t apart = hls_same_element(read, write) ? distance(p, write) : 1;
             if (apart == 0) continue;
             int64_t needed = (latency + apart - 1) / apart;
             if (needed > interval) interval = needed;

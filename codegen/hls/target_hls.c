@@ -10,6 +10,11 @@ static const char *const kinds[] = {"hls", NULL};
 static bool describe(const TargetOptions *options, TargetDesc *desc, Arena *arena, Diag *diag) {
     const HlsPart *part = hls_part(options, arena, diag);
     if (!part) return false;
+    if (options->external_weights) {
+        diag_error(diag, (Span){0},
+                   "-weights-out=external: hls keeps weights in the design, as its memories");
+        return false;
+    }
     *desc = (TargetDesc){
         .name = arena_printf(arena, "hls %s", part->name),
         .most_lanes = 1,

@@ -16,8 +16,15 @@ typedef struct Search {
     const Value *anchor;
     const Node **path;
     int length, capacity;
-    int *known; /* by value id: what trace said, plus 4; 0: not visited */
 } Search;
+
+/* No element of the operand is cut off. */
+static bool keeps_all(const Node *pad) {
+    const Attr *pads = node_attr(pad, "pads");
+    for (int i = 0; i < pads->count; i++)
+        if (pads->ints[i] < 0) return false;
+    return true;
+}
 
 /* Operators through which an element can be followed upwards. */
 static bool is_traceable(const Node *node) {
@@ -25,8 +32,8 @@ static bool is_traceable(const Node *node) {
     case OP_transpose:
     case OP_reshape:
     case OP_flatten:
-    case OP_relayout:
-    case OP_pad: return true;
+    case OP_relayout: return true;
+    case OP_pad: return keeps_all(node);
     default: return pointwise_known(node->op);
     }
 }
@@ -40,7 +47,7 @@ static bool keeps_index(const Node *node) {
 static int trace(Search *s, const Value *value) {
     if (value == s->anchor) return 0;
     if (!value->def || lowering_tensor(s->l, value)) return -1;
-    int *known = &s->known[value->id];
+    int *known = lowering_note(s->l, value); /* what was said before, plus 4 */
     if (*known) return *known - 4;
     const Node *node = value->def;
     int result = -1;
@@ -69,7 +76,7 @@ bool epilogue_path(Lowering *l, const Value *anchor, const Value *root, const No
     enum { LONGEST = 16 };
     Search s = {.l = l, .anchor = anchor, .capacity = LONGEST};
     s.path = arena_array(l->arena, const Node *, LONGEST);
-    s.known = arena_array(l->arena, int, l->capacity);
+    lowering_walk(l);
     LTensor *own = lowering_tensor(l, root);
     if (own) lowering_set_tensor(l, root, NULL);
     int depth = trace(&s, root);

@@ -9,6 +9,18 @@ LTensor *lowering_tensor(Lowering *l, const Value *value) {
     return value->id < l->capacity ? l->tensors[value->id] : NULL;
 }
 
+void lowering_walk(Lowering *l) {
+    l->round++;
+    require(l->round != 0);
+}
+
+int *lowering_note(Lowering *l, const Value *value) {
+    require(value->id < l->capacity);
+    WalkNote *note = &l->notes[value->id];
+    if (note->round != l->round) *note = (WalkNote){.round = l->round};
+    return &note->note;
+}
+
 void lowering_set_tensor(Lowering *l, const Value *value, LTensor *tensor) {
     require(value->id < l->capacity);
     l->tensors[value->id] = tensor;

@@ -12,6 +12,12 @@
 #include "codegen/lower/lower.h"
 
 /* Lowering of a whole graph. */
+/* What a walk over values notes about one. */
+typedef struct WalkNote {
+    uint32_t round; /* of which walk */
+    int note;
+} WalkNote;
+
 typedef struct Lowering {
     LProgram *program;
     const TargetDesc *target;
@@ -20,8 +26,15 @@ typedef struct Lowering {
     DimContext *dims;
     LTensor **tensors;         /* by value id: where the value lies; null: not in memory */
     const Tensor **immediates; /* by value id: a constant of one element is part of the code */
-    size_t capacity;           /* of both */
+    WalkNote *notes;           /* by value id */
+    uint32_t round;            /* of the walk under way */
+    size_t capacity;           /* of all three */
 } Lowering;
+
+/* Begins a walk over values, one at a time: all notes are 0 again. The cost is not that of the
+ * whole module, for there is a walk for every kernel. */
+void lowering_walk(Lowering *l);
+int *lowering_note(Lowering *l, const Value *value);
 
 /* Records what gather and resize need of the symbols (needs.c). */
 void lowering_needs(Lowering *l, const Graph *graph);
@@ -69,6 +82,15 @@ typedef struct Kernel {
     VEC(LTensor *) args; /* of the call, one a parameter */
     VEC(Memo) memo;
 } Kernel;
+
+/* What a family lowers: root with the nest of the anchor. uses: within the body. */
+typedef struct Job {
+    Lowering *l;
+    const Value *root, *anchor;
+    const int *uses;
+    const Node **path;
+    int path_length;
+} Job;
 
 /* ---- kernel.c -------------------------------------------------------------------------------- */
 
@@ -209,6 +231,32 @@ typedef struct Loop {
 Loop loop_open(Kernel *k, LLoopKind kind, const char *name, LX begin, LX extent);
 void loop_close(Kernel *k, Loop *loop);
 
+/* ---- rows.c: what runs along one axis -------------------------------------------------------- */
+
+/* The rows of a value along an axis. */
+typedef struct Rows {
+    Kernel *k;
+    const Value *x;
+    int axis;
+    int vector_axis;    /* that the lanes lie along: `axis` itself, or each lane is a row */
+    int lanes;          /* 1: scalars */
+    LX index[MAX_RANK]; /* of x; along `axis` it is for the emitter to set */
+} Rows;
+
+static inline bool rows_are_lanes(const Rows *r) {
+    return r->vector_axis != r->axis;
+}
+
+/* Whether the elements of a row are neighbours in memory. */
+bool rows_lie_along(const Rows *r, const Job *job);
+/* Lanes along the axis itself if its elements lie side by side and may_lie_along, else along the
+ * innermost other axis whose do. */
+void rows_choose_lanes(Rows *r, const Job *job, DType dtype, bool may_lie_along);
+/* Calls emit for the code of one row, or vector of rows, within parallel loops over the other axes.
+ * cost: operations of a row. */
+typedef void RowEmitter(Rows *r);
+void rows_each(Rows *r, int64_t cost, RowEmitter *emit);
+
 /* ---- group.c: groups of work-items ----------------------------------------------------------- */
 
 /* Loops over groups and the work-items of one, which see each other's local memory. */
@@ -243,20 +291,13 @@ LBuffer *group_rows_cells(Kernel *k, const GroupRows *rows, DType dtype);
 
 /* ---- families: each lowers root with the anchor's nest --------------------------------------- */
 
-/* All return false after a diagnostic. uses: within the body. */
-typedef struct Job {
-    Lowering *l;
-    const Value *root, *anchor;
-    const int *uses;
-    const Node **path;
-    int path_length;
-} Job;
-
+/* All return false after a diagnostic. */
 bool lower_pointwise(const Job *job); /* no anchor */
 bool lower_contraction(const Job *job);
 bool lower_reduction(const Job *job);
 bool lower_window(const Job *job);
 bool lower_softmax(const Job *job);
+bool lower_cumsum(const Job *job);
 bool lower_argmax(const Job *job);
 
 /* ---- names.c, pack.c ------------------------------------------------------------------------- */

@@ -65,6 +65,7 @@ static LowerAnchor *const anchors[OP_COUNT] = {
     [OP_reduce_mean] = lower_reduction, [OP_reduce_max] = lower_reduction,
     [OP_reduce_min] = lower_reduction,  [OP_reduce_prod] = lower_reduction,
     [OP_argmax] = lower_argmax,         [OP_softmax] = lower_softmax,
+    [OP_cumsum] = lower_cumsum,
 };
 
 static bool is_anchor(const Value *value) {
@@ -75,13 +76,14 @@ typedef VEC(const Value *) ValueList;
 
 /* Anchors below value that are not in memory yet, operands first; false after a diagnostic where
  * something else stands there. */
-static bool collect_anchors(Lowering *l, const Value *value, bool *seen, ValueList *found) {
-    if (seen[value->id] || l->immediates[value->id] || lowering_tensor(l, value)) return true;
-    seen[value->id] = true;
+static bool collect_anchors(Lowering *l, const Value *value, ValueList *found) {
+    int *seen = lowering_note(l, value);
+    if (*seen || l->immediates[value->id] || lowering_tensor(l, value)) return true;
+    *seen = true;
     const Node *node = value->def;
     if (!node) die("'%s' is an input without memory", value->path);
     for (int i = 0; i < node->noperands; i++)
-        if (!collect_anchors(l, node->operands[i], seen, found)) return false;
+        if (!collect_anchors(l, node->operands[i], found)) return false;
     if (node->op == OP_const) return add_weight(l, node);
     if (is_anchor(value)) {
         vec_push(l->arena, found, value);
@@ -97,8 +99,8 @@ static bool collect_anchors(Lowering *l, const Value *value, bool *seen, ValueLi
  * not take element by element, go to memory first. */
 static bool lower_root(Lowering *l, const Value *root, LTensor *tensor, const int *uses) {
     ValueList found = {0};
-    bool *seen = arena_array(l->arena, bool, l->capacity);
-    if (!collect_anchors(l, root, seen, &found)) return false;
+    lowering_walk(l);
+    if (!collect_anchors(l, root, &found)) return false;
     for (size_t i = 0; i < found.len; i++) {
         const Value *anchor = found.data[i];
         Job job = {.l = l, .root = root, .anchor = anchor, .uses = uses};
@@ -258,6 +260,7 @@ LProgram *lower_graph(const Graph *graph, const TargetDesc *target, Diag *diag) 
                   .capacity = module->value_count + noutputs};
     l.tensors = arena_array(arena, LTensor *, l.capacity);
     l.immediates = arena_array(arena, const Tensor *, l.capacity);
+    l.notes = arena_array(arena, WalkNote, l.capacity);
     l.program->alignment = target->buffer_alignment;
     Walk w = {.l = &l, .graph = graph};
     w.outputs = arena_array(arena, LTensor *, noutputs);

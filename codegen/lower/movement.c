@@ -96,6 +96,12 @@ static LX emit_relayout(Kernel *k, const Value *value, LX const *index) {
     return emit_element(k, value->def->operands[0], index);
 }
 
+static LX emit_range(Kernel *k, const Value *value, LX const *index) {
+    LX number = lx_add(k->b, index[0], lx_dim(k->b, node_attr(value->def, "start")->dims[0]));
+    LX element = lx_cast(k->b, CAST_VALUE, compute_dtype(value->type.dtype), number);
+    return round_to(k, element, value->type.dtype);
+}
+
 /* ---- joining and cutting --------------------------------------------------------------------- */
 
 /* x under a condition, which guards its loads; null: always. */
@@ -183,7 +189,7 @@ static LX emit_pad(Kernel *k, const Value *value, LX const *index) {
     if (decided && k->at_border) return border_value(k, value);
     for (int i = 0; i < x->type.rank; i++) {
         at[i] = lx_addi(k->b, index[i], -pads->ints[i]);
-        if (decided || (pads->ints[i] == 0 && pads->ints[x->type.rank + i] == 0)) continue;
+        if (decided || (pads->ints[i] <= 0 && pads->ints[x->type.rank + i] <= 0)) continue;
         inside = both(k, inside, within(k, at[i], x->type.dims[i]));
     }
     if (!inside) return emit_element(k, x, at);
@@ -226,20 +232,35 @@ static LX fraction_numerator(Kernel *k, LX i, Dim in) {
     return lx_mul(k->b, lx_addi(k->b, lx_muli(k->b, i, 2), 1), lx_dim(k->b, in));
 }
 
+/* Only in / out counts: where a symbol is in both it goes, so that nothing is divided by one when an
+ * image is doubled. */
+static void reduce_ratio(Kernel *k, Dim *in, Dim *out) {
+    int64_t in_content, out_content;
+    if (dim_primitive(k->dims, *in, &in_content) != dim_primitive(k->dims, *out, &out_content))
+        return;
+    *in = dim_int(k->dims, in_content);
+    *out = dim_int(k->dims, out_content);
+}
+
 /* ceil(coordinate - 1/2) = floor(((2i + 1) * in - 1) / (2 * out)): the nearest pixel, halves
  * down. */
 static LX nearest_pixel(Kernel *k, LX i, Dim in, Dim out) {
+    Dim extent = in;
+    reduce_ratio(k, &in, &out);
     LX numerator = lx_addi(k->b, fraction_numerator(k, i, in), -1);
     LX denominator = lx_muli(k->b, lx_dim(k->b, out), 2);
-    return clamp_index(k, lx_binary(k->b, LB_FLOORDIV, numerator, denominator), in);
+    return clamp_index(k, lx_binary(k->b, LB_FLOORDIV, numerator, denominator), extent);
 }
 
 static Tap linear_tap(Kernel *k, LX i, Dim in, Dim out, DType type) {
+    Dim extent = in;
+    reduce_ratio(k, &in, &out);
     LX numerator = lx_sub(k->b, fraction_numerator(k, i, in), lx_dim(k->b, out));
     LX denominator = lx_muli(k->b, lx_dim(k->b, out), 2);
     LX low = lx_binary(k->b, LB_FLOORDIV, numerator, denominator);
     LX rest = lx_binary(k->b, LB_MOD, numerator, denominator);
-    Tap tap = {.low = clamp_index(k, low, in), .high = clamp_index(k, lx_addi(k->b, low, 1), in)};
+    Tap tap = {.low = clamp_index(k, low, extent),
+               .high = clamp_index(k, lx_addi(k->b, low, 1), extent)};
     tap.weight = lx_binary(k->b, LB_DIV, lx_cast(k->b, CAST_VALUE, type, rest),
                            lx_cast(k->b, CAST_VALUE, type, denominator));
     return tap;
@@ -290,7 +311,7 @@ static MovementFunction *const rows[OP_COUNT] = {
     [OP_concat] = emit_concat,       [OP_split] = emit_split,
     [OP_slice] = emit_slice,         [OP_pad] = emit_pad,
     [OP_gather] = emit_gather,       [OP_resize] = emit_resize,
-    [OP_relayout] = emit_relayout,
+    [OP_relayout] = emit_relayout,   [OP_range] = emit_range,
 };
 
 LX emit_movement(Kernel *k, const Value *value, LX const *index) {

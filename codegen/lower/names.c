@@ -39,14 +39,15 @@ static void append_shape(StrBuf *s, DimContext *ctx, int count, const Dim *dims)
 typedef struct OperatorNames {
     const Job *job;
     StrBuf *out;
-    bool *seen;
     int count;
 } OperatorNames;
 
 static void append_operators(OperatorNames *n, const Value *value) {
     bool leaf = value != n->job->root && lowering_tensor(n->job->l, value);
-    if (leaf || !value->def || n->seen[value->id] || value->def->op == OP_const) return;
-    n->seen[value->id] = true;
+    if (leaf || !value->def || value->def->op == OP_const) return;
+    int *seen = lowering_note(n->job->l, value);
+    if (*seen) return;
+    *seen = true;
     for (int i = 0; i < value->def->noperands; i++) append_operators(n, value->def->operands[i]);
     if (n->count++ < MOST_OPERATORS) str_printf(n->out, "%s_", op_info(value->def->op)->name);
 }
@@ -95,7 +96,7 @@ const char *kernel_name(const Job *job) {
         append_anchor(&s, ctx, job->anchor);
     } else {
         OperatorNames names = {.job = job, .out = &s};
-        names.seen = arena_array(job->l->arena, bool, job->l->capacity);
+        lowering_walk(job->l);
         append_operators(&names, job->root);
         append_shape(&s, ctx, job->root->type.rank, job->root->type.dims);
     }

@@ -9,8 +9,9 @@ enum { COSTLY_OPERATIONS = 16 };
 /* ---- what the body is made of ---------------------------------------------------------------- */
 
 static void survey_value(Survey *s, const Value *value) {
-    if (s->seen[value->id] || s->k->l->immediates[value->id]) return;
-    s->seen[value->id] = true;
+    int *seen = lowering_note(s->k->l, value);
+    if (*seen || s->k->l->immediates[value->id]) return;
+    *seen = true;
     int bits = dtype_bits(compute_dtype(value->type.dtype));
     if (bits > s->widest) s->widest = bits;
     if (kernel_is_leaf(s->k, value)) {
@@ -26,7 +27,8 @@ static void survey_value(Survey *s, const Value *value) {
 }
 
 static Survey survey(const Kernel *k) {
-    Survey s = {.k = k, .seen = arena_array(k->l->arena, bool, k->l->capacity)};
+    Survey s = {.k = k};
+    lowering_walk(k->l);
     survey_value(&s, k->root);
     return s;
 }

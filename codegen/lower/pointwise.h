@@ -7,7 +7,6 @@
 /* What the body is made of. */
 typedef struct Survey {
     const Kernel *k;
-    bool *seen;     /* by value id */
     bool moves;     /* some operator moves elements */
     int operations; /* of one element */
     int widest;     /* bits of the widest type computed in */

@@ -95,6 +95,12 @@ static LX emit_relu6(Kernel *k, const Node *node, LX const *x) {
     return ramp(k, x[0], 1, 0, 6);
 }
 
+static LX emit_clip(Kernel *k, const Node *node, LX const *x) {
+    double low = node_float(node, "low"), high = node_float(node, "high");
+    LX y = low == -INFINITY ? x[0] : lx_binary(k->b, LB_MAX, x[0], number(k, x[0], low));
+    return high == INFINITY ? y : lx_binary(k->b, LB_MIN, y, number(k, x[0], high));
+}
+
 static LX emit_hardsigmoid(Kernel *k, const Node *node, LX const *x) {
     (void)node;
     return ramp(k, x[0], 1.0 / 6, 0.5, 1);
@@ -191,14 +197,14 @@ static LX emit_dequantize(Kernel *k, const Node *node, LX const *x) {
 #define COSTLY(name) [OP_##name] = {emit_##name, true}
 
 static const PointwiseRow rows[OP_COUNT] = {
-    CHEAP(neg),       CHEAP(abs),     CHEAP(relu),       CHEAP(leaky_relu), COSTLY(sigmoid),
-    COSTLY(tanh),     COSTLY(exp),    COSTLY(log),       COSTLY(sqrt),      COSTLY(erf),
-    CHEAP(floor),     CHEAP(ceil),    CHEAP(round),      CHEAP(not),        CHEAP(cast),
-    COSTLY(quantize), CHEAP(add),     CHEAP(sub),        CHEAP(mul),        COSTLY(div),
-    COSTLY(pow),      CHEAP(minimum), CHEAP(maximum),    CHEAP(eq),         CHEAP(ne),
-    CHEAP(lt),        CHEAP(le),      CHEAP(gt),         CHEAP(ge),         CHEAP(and),
-    CHEAP(or),        CHEAP(where),   CHEAP(dequantize), CHEAP(relu6),      CHEAP(hardsigmoid),
-    CHEAP(hardswish), COSTLY(silu),   COSTLY(gelu),      COSTLY(rsqrt),
+    CHEAP(neg),         CHEAP(abs),       CHEAP(relu),       CHEAP(leaky_relu), COSTLY(sigmoid),
+    COSTLY(tanh),       COSTLY(exp),      COSTLY(log),       COSTLY(sqrt),      COSTLY(erf),
+    CHEAP(floor),       CHEAP(ceil),      CHEAP(round),      CHEAP(not),        CHEAP(cast),
+    COSTLY(quantize),   CHEAP(add),       CHEAP(sub),        CHEAP(mul),        COSTLY(div),
+    COSTLY(pow),        CHEAP(minimum),   CHEAP(maximum),    CHEAP(eq),         CHEAP(ne),
+    CHEAP(lt),          CHEAP(le),        CHEAP(gt),         CHEAP(ge),         CHEAP(and),
+    CHEAP(or),          CHEAP(where),     CHEAP(dequantize), CHEAP(relu6),      CHEAP(clip),
+    CHEAP(hardsigmoid), CHEAP(hardswish), COSTLY(silu),      COSTLY(gelu),      COSTLY(rsqrt),
 };
 
 bool pointwise_known(OpKind op) {

@@ -42,9 +42,8 @@ static void add_c_files(const LProgram *program, const TargetDesc *desc,
     const char *source = network->plan.source;
     add_file(artifacts, path_with_extension(arena, path, ".cl"), source, strlen(source));
     /* Always, so that a build knows which files there will be. */
-    size_t bytes;
-    const uint8_t *weights = abi_weight_file(program, options->source_hash, arena, &bytes);
-    add_file(artifacts, weights_path, weights, bytes);
+    vec_push(arena, &artifacts->files,
+             abi_weight_file(program, options->source_hash, weights_path, arena));
 }
 
 static bool emit(const LProgram *program, const TargetDesc *desc, const TargetOptions *options,

@@ -1,9 +1,12 @@
 /* Arenas: memory in chunks, handed out front to back and released as a whole. */
+#define _GNU_SOURCE
 #include "ir/base/base.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 enum { ALIGNMENT = 16, FIRST_CHUNK = 16 * 1024, LARGEST_CHUNK = 1024 * 1024 };
 
@@ -113,6 +116,14 @@ char *arena_printf(Arena *arena, const char *format, ...) {
 
 size_t arena_bytes(const Arena *arena) {
     return arena->handed_out;
+}
+
+void memory_forget(void *memory, size_t bytes) {
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t before = -(uintptr_t)memory & (page - 1);
+    if (bytes < before + page) return;
+    /* It only saves memory: a refusal does no harm. */
+    (void)madvise((char *)memory + before, (bytes - before) & ~(page - 1), MADV_DONTNEED);
 }
 
 void arena_on_destroy(Arena *arena, void (*release)(void *), void *object) {

@@ -57,6 +57,9 @@ char *arena_strdup(Arena *arena, const char *text);
 char *arena_strndup(Arena *arena, const char *text, size_t length);
 char *arena_printf(Arena *arena, const char *format, ...) PRINTF_LIKE(2, 3);
 size_t arena_bytes(const Arena *arena); /* handed out so far */
+/* Gives the pages that lie wholly within the range back to the system. What was there is lost, but
+ * for a mapped file, which is read again. */
+void memory_forget(void *memory, size_t bytes);
 
 /* Runs release(object) when the arena is destroyed, last registered first (mapped
  * files, LLVM handles). */

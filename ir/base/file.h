@@ -21,18 +21,46 @@ bool file_read(Arena *arena, const char *path, size_t limit, FileBytes *bytes, D
                Span place);
 bool file_exists(const char *path);
 
-/* One output of a set that appears together. mode: permission bits as for open(2). */
+typedef struct OutputPiece {
+    const void *data;
+    size_t size;
+} OutputPiece;
+
+/* One output of a set that appears together: data, then the parts, in order, which stay where they
+ * are. mode: permission bits as for open(2). */
 typedef struct OutputFile {
     const char *path;
     const void *data;
     size_t size;
     int mode;
+    const OutputPiece *parts;
+    size_t nparts;
 } OutputFile;
+
+static inline OutputFile output_file(const char *path, const void *data, size_t size, int mode) {
+    return (OutputFile){.path = path, .data = data, .size = size, .mode = mode};
+}
+size_t output_bytes(const OutputFile *file);
+/* The same file with its contents in one place. */
+OutputFile output_joined(Arena *arena, const OutputFile *file);
+/* Writes pieces to a descriptor, one after the other; 0 or an errno. */
+int pieces_write(int fd, const OutputPiece *pieces, size_t count);
 
 /* Writes every file beside its destination, syncs, then renames all; on any failure nothing is
  * replaced and the temporary files are gone. A path of "-" is standard output; a destination that
  * is a device or pipe is written in place. */
 bool files_write(const OutputFile *files, size_t count, Diag *diag);
+
+/* A file whose contents lie in several places, one piece after the other. */
+typedef struct OutputPieces {
+    const char *path;
+    const OutputPiece *pieces;
+    size_t count;
+    int mode;
+} OutputPieces;
+
+/* files_write for files in pieces. */
+bool files_write_pieces(const OutputPieces *files, size_t count, Diag *diag);
 
 /* Writes a folder as a whole; the files' paths end in their names in it. What stands there is
  * replaced only where it is empty or was written by this function (a list in the folder says so);

@@ -18,7 +18,7 @@
 
 /* One file on its way. All strings live in the arena of the call. */
 typedef struct Pending {
-    const OutputFile *file;
+    const OutputPieces *file;
     const char *destination; /* symbolic links resolved */
     bool in_place;
     bool renamed;
@@ -26,7 +26,7 @@ typedef struct Pending {
     char *backup;    /* second link to what stood at the destination; null: none is there */
 } Pending;
 
-static bool cannot_write(Diag *diag, const OutputFile *file, int error) {
+static bool cannot_write(Diag *diag, const OutputPieces *file, int error) {
     diag_error(diag, (Span){0}, "cannot write '%s': %s", file->path, strerror(error));
     return false;
 }
@@ -43,6 +43,29 @@ static int write_all(int fd, const void *data, size_t size) {
         size -= (size_t)written;
     }
     return 0;
+}
+
+int pieces_write(int fd, const OutputPiece *pieces, size_t count) {
+    int error = 0;
+    for (size_t i = 0; i < count && !error; i++)
+        error = write_all(fd, pieces[i].data, pieces[i].size);
+    return error;
+}
+
+size_t output_bytes(const OutputFile *file) {
+    size_t bytes = file->size;
+    for (size_t i = 0; i < file->nparts; i++) bytes += file->parts[i].size;
+    return bytes;
+}
+
+OutputFile output_joined(Arena *arena, const OutputFile *file) {
+    uint8_t *whole = arena_alloc(arena, output_bytes(file)), *at = whole + file->size;
+    memcpy(whole, file->data, file->size);
+    for (size_t i = 0; i < file->nparts; i++) {
+        memcpy(at, file->parts[i].data, file->parts[i].size);
+        at += file->parts[i].size;
+    }
+    return output_file(file->path, whole, (size_t)(at - whole), file->mode);
 }
 
 /* Where the file goes and whether it is written in place; 0 or an errno. */
@@ -86,7 +109,7 @@ static int create_temporary(Arena *arena, Pending *p, int *fd) {
 static int write_temporary(Arena *arena, Pending *p) {
     int fd, error = create_temporary(arena, p, &fd);
     if (error) return error;
-    error = write_all(fd, p->file->data, p->file->size);
+    error = pieces_write(fd, p->file->pieces, p->file->count);
     /* Some file systems have no sync; that is no reason to refuse them. */
     if (!error && fsync(fd) != 0 && errno != EINVAL && errno != ENOTSUP) error = errno;
     if (close(fd) != 0 && !error && errno != EINTR) error = errno;
@@ -96,11 +119,11 @@ static int write_temporary(Arena *arena, Pending *p) {
 static int write_in_place(const Pending *p) {
     if (strcmp(p->file->path, "-") == 0) {
         if (fflush(stdout) != 0) return errno;
-        return write_all(STDOUT_FILENO, p->file->data, p->file->size);
+        return pieces_write(STDOUT_FILENO, p->file->pieces, p->file->count);
     }
     int fd = open(p->destination, O_WRONLY | O_CLOEXEC);
     if (fd < 0) return errno;
-    int error = write_all(fd, p->file->data, p->file->size);
+    int error = pieces_write(fd, p->file->pieces, p->file->count);
     if (close(fd) != 0 && !error && errno != EINTR) error = errno;
     return error;
 }
@@ -169,7 +192,7 @@ static bool write_pending(Arena *arena, Pending *pending, size_t count, Diag *di
     return true;
 }
 
-bool files_write(const OutputFile *files, size_t count, Diag *diag) {
+bool files_write_pieces(const OutputPieces *files, size_t count, Diag *diag) {
     Arena *arena = arena_create();
     Pending *pending = arena_array(arena, Pending, count);
     for (size_t i = 0; i < count; i++) pending[i].file = &files[i];
@@ -180,6 +203,22 @@ bool files_write(const OutputFile *files, size_t count, Diag *diag) {
         else if (pending[i].backup)
             unlink(pending[i].backup);
     }
+    arena_destroy(arena);
+    return good;
+}
+
+static OutputPieces in_pieces(Arena *arena, const OutputFile *file) {
+    OutputPiece *pieces = arena_array(arena, OutputPiece, file->nparts + 1);
+    pieces[0] = (OutputPiece){file->data, file->size};
+    for (size_t i = 0; i < file->nparts; i++) pieces[i + 1] = file->parts[i];
+    return (OutputPieces){file->path, pieces, file->nparts + 1, file->mode};
+}
+
+bool files_write(const OutputFile *files, size_t count, Diag *diag) {
+    Arena *arena = arena_create();
+    OutputPieces *whole = arena_array(arena, OutputPieces, count);
+    for (size_t i = 0; i < count; i++) whole[i] = in_pieces(arena, &files[i]);
+    bool good = files_write_pieces(whole, count, diag);
     arena_destroy(arena);
     return good;
 }

@@ -143,6 +143,8 @@ static bool write_files(Folder *f) {
     for (size_t i = 0; i < f->count; i++) {
         const char *name = path_base(f->files[i].path);
         hash = hash_bytes(f->files[i].data, f->files[i].size, hash_bytes(name, strlen(name), hash));
+        for (size_t k = 0; k < f->files[i].nparts; k++)
+            hash = hash_bytes(f->files[i].parts[k].data, f->files[i].parts[k].size, hash);
     }
     str_printf(&list, LIST_HEAD "%016llx\n" LIST_NAME "\n", (unsigned long long)hash);
     for (size_t i = 0; i < f->count; i++) {
@@ -151,7 +153,7 @@ static bool write_files(Folder *f) {
         inner[i] = f->files[i];
         inner[i].path = inside(f, f->temporary, name);
     }
-    inner[f->count] = (OutputFile){inside(f, f->temporary, LIST_NAME), list.data, list.len, 0644};
+    inner[f->count] = output_file(inside(f, f->temporary, LIST_NAME), list.data, list.len, 0644);
     bool ok = files_write(inner, f->count + 1, f->diag);
     str_free(&list);
     return ok;

@@ -61,13 +61,25 @@ void str_free(StrBuf *s) {
     *s = (StrBuf){0};
 }
 
-/* The least number of digits that read back as value, as "d.ddde±xx". */
+static bool reads_back(double value, bool is_f32, int digits, char *text, size_t size) {
+    snprintf(text, size, "%.*e", digits - 1, value);
+    return is_f32 ? strtof(text, NULL) == (float)value : strtod(text, NULL) == value;
+}
+
+/* The least number of digits that read back as value, as "d.ddde±xx". With more digits the text is
+ * no further away, so that halving finds it. Only powers of two could be exceptions, as their
+ * neighbours below are nearer than those above; none is one (test_base tries all). */
 static void shortest_digits(double value, bool is_f32, char *text, size_t size) {
-    int most = is_f32 ? 9 : 17;
-    for (int digits = 1; digits <= most; digits++) {
-        snprintf(text, size, "%.*e", digits - 1, value);
-        if (is_f32 ? strtof(text, NULL) == (float)value : strtod(text, NULL) == value) return;
+    int least = 1, most = is_f32 ? 9 : 17;
+    while (least < most) {
+        int digits = least + (most - least) / 2;
+        if (reads_back(value, is_f32, digits, text, size)) {
+            most = digits;
+        } else {
+            least = digits + 1;
+        }
     }
+    reads_back(value, is_f32, least, text, size);
 }
 
 void str_append_double(StrBuf *s, double value, bool is_f32) {

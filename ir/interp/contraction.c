@@ -209,3 +209,76 @@ bool eval_conv2d(const Eval *e) {
     }
     return true;
 }
+
+/* ---- conv_transpose2d: what every element of x adds to the result ----------------------------- */
+
+typedef struct Spread {
+    int64_t h, w, out_h, out_w;
+    int64_t in_channels, out_channels, group_in, group_out, kernel_h, kernel_w;
+    const int64_t *stride, *pad, *dilation;
+} Spread;
+
+static Spread spread_of(const Eval *e) {
+    const int64_t *x = e->operands[0].dims, *weight = e->operands[1].dims, *y = e->results[0].dims;
+    return (Spread){.h = x[2],
+                    .w = x[3],
+                    .out_h = y[2],
+                    .out_w = y[3],
+                    .in_channels = x[1],
+                    .out_channels = y[1],
+                    .group_in = x[1] / node_int(e->node, "groups"),
+                    .group_out = weight[1],
+                    .kernel_h = weight[2],
+                    .kernel_w = weight[3],
+                    .stride = node_attr(e->node, "stride")->ints,
+                    .pad = node_attr(e->node, "pad")->ints,
+                    .dilation = node_attr(e->node, "dilation")->ints};
+}
+
+/* sums += one tap of the kernel for every element of one input plane. */
+static void spread_tap(const Spread *s, bool floats, Cell *sums, Cell tap, const Cell *plane,
+                       int64_t kh, int64_t kw) {
+    for (int64_t i = 0; i < s->h; i++) {
+        int64_t row = i * s->stride[0] + kh * s->dilation[0] - s->pad[0];
+        if (row < 0 || row >= s->out_h) continue;
+        for (int64_t j = 0; j < s->w; j++) {
+            int64_t column = j * s->stride[1] + kw * s->dilation[1] - s->pad[1];
+            if (column < 0 || column >= s->out_w) continue;
+            add_scaled(floats, sums + row * s->out_w + column, tap, plane + i * s->w + j, 1, 1);
+        }
+    }
+}
+
+/* One output plane; weight is all of it, [in, group_out, height, width]. */
+static void spread_plane(const Spread *s, bool floats, Cell *sums, const Cell *image,
+                         const Cell *weight, int64_t o) {
+    int64_t first = o / s->group_out * s->group_in, taps = s->kernel_h * s->kernel_w;
+    for (int64_t c = first; c < first + s->group_in; c++) {
+        const Cell *kernel = weight + (c * s->group_out + o % s->group_out) * taps;
+        for (int64_t kh = 0; kh < s->kernel_h; kh++)
+            for (int64_t kw = 0; kw < s->kernel_w; kw++)
+                spread_tap(s, floats, sums, *kernel++, image + c * s->h * s->w, kh, kw);
+    }
+}
+
+bool eval_conv_transpose2d(const Eval *e) {
+    const Tensor *x = &e->operands[0];
+    const Spread s = spread_of(e);
+    bool floats = computes_in_f64(x);
+    int64_t image_size = s.in_channels * s.h * s.w, plane_size = s.out_h * s.out_w;
+    Cell *image = arena_array(e->scratch, Cell, (size_t)image_size);
+    Cell *sums = arena_array(e->scratch, Cell, (size_t)plane_size);
+    Cell *weight = load_all(e, &e->operands[1], 0, tensor_elements(&e->operands[1]));
+    Cell *bias = e->node->noperands > 2 ? load_all(e, &e->operands[2], 0, s.out_channels) : 0;
+    for (int64_t n = 0; n < x->dims[0]; n++) {
+        load_cells(x, n * image_size, 1, image_size, image);
+        for (int64_t o = 0; o < s.out_channels; o++) {
+            memset(sums, 0, (size_t)plane_size * sizeof(Cell)); /* 0 in either domain */
+            spread_plane(&s, floats, sums, image, weight, o);
+            for (int64_t i = 0; bias && i < plane_size; i++)
+                sums[i] = add_cells(floats, sums[i], bias[o]);
+            store_cells(&e->results[0], (n * s.out_channels + o) * plane_size, plane_size, sums);
+        }
+    }
+    return true;
+}

@@ -7,6 +7,7 @@ static Evaluator *const evaluators[OP_COUNT] = {
     [OP_quantize] = eval_quantize,
     [OP_dequantize] = eval_dequantize,
 
+    [OP_range] = eval_range,
     [OP_reshape] = eval_copy,
     [OP_flatten] = eval_copy,
     [OP_relayout] = eval_copy,
@@ -26,10 +27,12 @@ static Evaluator *const evaluators[OP_COUNT] = {
     [OP_reduce_prod] = eval_reduce,
     [OP_argmax] = eval_argmax,
     [OP_softmax] = eval_softmax,
+    [OP_cumsum] = eval_cumsum,
 
     [OP_matmul] = eval_matmul,
     [OP_dense] = eval_dense,
     [OP_conv2d] = eval_conv2d,
+    [OP_conv_transpose2d] = eval_conv_transpose2d,
 
     [OP_max_pool2d] = eval_max_pool2d,
     [OP_avg_pool2d] = eval_avg_pool2d,

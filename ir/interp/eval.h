@@ -12,6 +12,7 @@ typedef struct Eval {
     const Node *node;
     const Tensor *operands; /* node->noperands; read-only */
     Tensor *results;        /* node->nresults: type, shape and zeroed data */
+    const int64_t *symbols; /* values by number; null where the graph has none */
     Arena *scratch;         /* gone after this node */
     Diag *diag;             /* null: faults are not reported */
 } Eval;
@@ -29,9 +30,10 @@ bool pointwise_has(OpKind op);
 
 Evaluator eval_pointwise, eval_cast, eval_quantize, eval_dequantize;
 Evaluator eval_copy, eval_transpose, eval_broadcast_to, eval_concat, eval_split, eval_slice,
-    eval_pad, eval_gather, eval_resize;
+    eval_pad, eval_gather, eval_resize, eval_range;
 Evaluator eval_reduce, eval_argmax, eval_softmax;
-Evaluator eval_matmul, eval_dense, eval_conv2d;
+Evaluator eval_cumsum;
+Evaluator eval_matmul, eval_dense, eval_conv2d, eval_conv_transpose2d;
 Evaluator eval_max_pool2d, eval_avg_pool2d;
 Evaluator eval_batch_norm, eval_layer_norm;
 Evaluator eval_global_pool; /* global_avg_pool and global_max_pool share one */

@@ -133,7 +133,7 @@ static bool run_operator(Run *run, const Node *node) {
         ok = slot_allocate(run, node->results[i]);
         if (ok) results[i] = slot_of(run, node->results[i])->tensor;
     }
-    Eval e = {node, operands, results, scratch, run->diag};
+    Eval e = {node, operands, results, run->symbols, scratch, run->diag};
     ok = ok && evaluate(&e);
     arena_destroy(scratch);
     return ok;

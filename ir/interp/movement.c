@@ -15,6 +15,22 @@ static void copy_elements(const Tensor *destination, int64_t to, const Tensor *s
                (size_t)count * dtype_bytes(source->dtype));
 }
 
+bool eval_range(const Eval *e) {
+    Tensor *y = &e->results[0];
+    int64_t start;
+    if (!dim_eval(node_attr(e->node, "start")->dims[0], e->symbols, &start))
+        return eval_error(e, "the first number overflows");
+    for (int64_t i = 0; i < y->dims[0]; i++) {
+        int64_t number = wrap_add(start, i);
+        double real = (double)number;
+        if (computes_in_f64(y))
+            store_f64(y, i, 1, &real);
+        else
+            store_i64(y, i, 1, &number);
+    }
+    return true;
+}
+
 /* reshape, flatten, relayout: the same elements in the same order. */
 bool eval_copy(const Eval *e) {
     const Tensor *x = &e->operands[0], *y = &e->results[0];
@@ -115,13 +131,20 @@ bool eval_slice(const Eval *e) {
     return true;
 }
 
-/* Copies all of x to where the begins of the padding put it. */
+/* Copies what stays of x to where the begins of the padding put it. */
 static void copy_inside(Tensor *y, const Tensor *x, const int64_t *begins) {
-    int64_t strides[2][MAX_RANK], offsets[2] = {0, 0};
+    int64_t strides[2][MAX_RANK], offsets[2] = {0, 0}, dims[MAX_RANK];
     row_major_strides(x->rank, x->dims, strides[0]);
     row_major_strides(y->rank, y->dims, strides[1]);
-    for (int i = 0; i < y->rank; i++) offsets[1] += begins[i] * strides[1][i];
-    Walk w = walk_begin(x->rank, x->dims, 2, strides, offsets);
+    for (int i = 0; i < y->rank; i++) {
+        int64_t first = begins[i] < 0 ? -begins[i] : 0, last; /* indices of x; last is excluded */
+        if (!checked_sub(y->dims[i], begins[i], &last) || last > x->dims[i]) last = x->dims[i];
+        if (last <= first) return;
+        dims[i] = last - first;
+        offsets[0] += first * strides[0][i];
+        offsets[1] += (first + begins[i]) * strides[1][i];
+    }
+    Walk w = walk_begin(x->rank, dims, 2, strides, offsets);
     while (walk_next(&w))
         for (int64_t i = 0; i < w.length; i++)
             copy_elements(y, w.at[1] + i * w.step[1], x, w.at[0] + i * w.step[0], 1);

@@ -15,6 +15,13 @@ typedef struct PointwiseRow {
     IntFunction *on_ints;
 } PointwiseRow;
 
+static int64_t smaller(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+static int64_t larger(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
 /* x[0], x[1], x[2] are the operands' elements; after them come the operator's attributes, in the
  * table's order; a name counts 0 if it is "none" and 1 if it is another. */
 #define FLOAT(name, expression)                                                                    \
@@ -34,6 +41,8 @@ FLOAT(relu, nan_max(x[0], 0))
 INT(relu, x[0] > 0 ? x[0] : 0)
 FLOAT(leaky_relu, x[0] < 0 ? x[1] * x[0] : x[0])
 FLOAT(relu6, nan_min(nan_max(x[0], 0), 6))
+FLOAT(clip, nan_min(nan_max(x[0], x[1]), x[2]))
+INT(clip, smaller(larger(x[0], x[1]), x[2]))
 FLOAT(hardsigmoid, nan_min(nan_max(x[0] / 6 + 0.5, 0), 1))
 FLOAT(hardswish, x[0] * hardsigmoid_float(x))
 FLOAT(silu, x[0] / (1 + exp(-x[0])))
@@ -62,9 +71,9 @@ FLOAT(div, x[0] / x[1])
 INT(div, x[1] == 0 ? 0 : x[1] == -1 ? wrap_sub(0, x[0]) : x[0] / x[1])
 FLOAT(pow, pow(x[0], x[1]))
 FLOAT(minimum, nan_min(x[0], x[1]))
-INT(minimum, x[0] < x[1] ? x[0] : x[1])
+INT(minimum, smaller(x[0], x[1]))
 FLOAT(maximum, nan_max(x[0], x[1]))
-INT(maximum, x[0] > x[1] ? x[0] : x[1])
+INT(maximum, larger(x[0], x[1]))
 FLOAT(eq, x[0] == x[1])
 INT(eq, x[0] == x[1])
 FLOAT(ne, x[0] != x[1])
@@ -87,41 +96,15 @@ INT(where, x[0] != 0 ? x[1] : x[2])
 #define ON_BOTH(name)   [OP_##name] = {name##_float, name##_int}
 
 static const PointwiseRow rows[OP_COUNT] = {
-    ON_BOTH(neg),
-    ON_BOTH(abs),
-    ON_BOTH(relu),
-    ON_FLOATS(leaky_relu),
-    ON_FLOATS(sigmoid),
-    ON_FLOATS(relu6),
-    ON_FLOATS(hardsigmoid),
-    ON_FLOATS(hardswish),
-    ON_FLOATS(silu),
-    ON_FLOATS(gelu),
-    ON_FLOATS(rsqrt),
-    ON_FLOATS(tanh),
-    ON_FLOATS(exp),
-    ON_FLOATS(log),
-    ON_FLOATS(sqrt),
-    ON_FLOATS(erf),
-    ON_FLOATS(floor),
-    ON_FLOATS(ceil),
-    ON_FLOATS(round),
-    ON_INTS(not),
-    ON_BOTH(add),
-    ON_BOTH(sub),
-    ON_BOTH(mul),
-    ON_BOTH(div),
-    ON_FLOATS(pow),
-    ON_BOTH(minimum),
-    ON_BOTH(maximum),
-    ON_BOTH(eq),
-    ON_BOTH(ne),
-    ON_BOTH(lt),
-    ON_BOTH(le),
-    ON_BOTH(gt),
-    ON_BOTH(ge),
-    ON_INTS(and),
-    ON_INTS(or),
+    ON_BOTH(neg),         ON_BOTH(abs),     ON_BOTH(relu),    ON_FLOATS(leaky_relu),
+    ON_FLOATS(sigmoid),   ON_FLOATS(relu6), ON_BOTH(clip),    ON_FLOATS(hardsigmoid),
+    ON_FLOATS(hardswish), ON_FLOATS(silu),  ON_FLOATS(gelu),  ON_FLOATS(rsqrt),
+    ON_FLOATS(tanh),      ON_FLOATS(exp),   ON_FLOATS(log),   ON_FLOATS(sqrt),
+    ON_FLOATS(erf),       ON_FLOATS(floor), ON_FLOATS(ceil),  ON_FLOATS(round),
+    ON_INTS(not),         ON_BOTH(add),     ON_BOTH(sub),     ON_BOTH(mul),
+    ON_BOTH(div),         ON_FLOATS(pow),   ON_BOTH(minimum), ON_BOTH(maximum),
+    ON_BOTH(eq),          ON_BOTH(ne),      ON_BOTH(lt),      ON_BOTH(le),
+    ON_BOTH(gt),          ON_BOTH(ge),      ON_INTS(and),     ON_INTS(or),
     ON_BOTH(where),
 };
 
@@ -135,6 +118,13 @@ enum { BLOCK = 512, MAX_ARITY = 3 };
 
 static double attr_number(const Attr *attr) {
     return attr->kind == ATTR_STRING ? strcmp(attr->s, "none") != 0 : attr->f;
+}
+
+/* The same for integers: whole, or infinite. */
+static int64_t attr_integer(const Attr *attr) {
+    double value = attr_number(attr);
+    if (value >= 0x1p63) return INT64_MAX;
+    return value <= -0x1p63 ? INT64_MIN : (int64_t)value;
 }
 
 static void run_floats(const Eval *e, FloatFunction *f, const Walk *w, int64_t begin, int64_t n,
@@ -153,8 +143,9 @@ static void run_floats(const Eval *e, FloatFunction *f, const Walk *w, int64_t b
 
 static void run_ints(const Eval *e, IntFunction *f, const Walk *w, int64_t begin, int64_t n,
                      int64_t to) {
-    int64_t in[MAX_ARITY][BLOCK], out[BLOCK], x[MAX_ARITY];
+    int64_t in[MAX_ARITY][BLOCK], out[BLOCK], x[MAX_ARITY + MAX_ATTRS];
     int arity = e->node->noperands;
+    for (int k = 0; k < e->node->nattrs; k++) x[arity + k] = attr_integer(&e->node->attrs[k]);
     for (int k = 0; k < arity; k++)
         load_i64(&e->operands[k], w->at[k] + begin * w->step[k], w->step[k], n, in[k]);
     for (int64_t i = 0; i < n; i++) {

@@ -10,6 +10,8 @@
 typedef struct Strip {
     Expand e;
     bool fails;
+    const LStmt *decided; /* a condition that is made outside of its loop; null: none */
+    bool holds;
 } Strip;
 
 static bool uses_channels(const LBlock *block) {
@@ -31,6 +33,38 @@ static bool is_control(const Expand *e, LX x) {
     return true;
 }
 
+/* A condition in an innermost loop that is the same in all iterations: padding has one for each
+ * pixel around the loop over its channels. Null: there is none. Each loop comes here once, so that
+ * its variables have no expressions yet. */
+static const LStmt *fixed_condition(const Expand *e, const LStmt *loop) {
+    const LStmt *found = 0;
+    for (size_t i = 0; i < loop->body.stmts.len; i++) {
+        const LStmt *s = loop->body.stmts.data[i];
+        bool channels = uses_channels(&s->body) || uses_channels(&s->otherwise);
+        if (s->kind == LS_FOR && channels) return 0;
+        if (s->kind == LS_IF && channels && !found && is_control(e, s->value)) found = s;
+    }
+    return found;
+}
+
+static void strip_loop(Expand *e, const LStmt *loop) {
+    Strip *strip = e->context;
+    const LStmt *condition = fixed_condition(e, loop);
+    if (!condition) {
+        expand_for(e, loop);
+        return;
+    }
+    LStmt *branch = lb_if(&e->b, expand_expr(e, condition->value));
+    strip->decided = condition;
+    strip->holds = true;
+    expand_for(e, loop);
+    lb_else(&e->b, branch);
+    strip->holds = false;
+    expand_for(e, loop);
+    strip->decided = 0;
+    lb_end(&e->b, branch);
+}
+
 static bool strip_stmt(Expand *e, const LStmt *s) {
     Strip *strip = e->context;
     bool channels = uses_channels(&s->body) || uses_channels(&s->otherwise);
@@ -45,12 +79,17 @@ static bool strip_stmt(Expand *e, const LStmt *s) {
                       lx_const(&e->b, s->buffer->elem, 0));
         return true;
     case LS_IF:
+        if (!channels) return true;
+        if (s == strip->decided) {
+            expand_block(e, strip->holds ? &s->body : &s->otherwise);
+            return true;
+        }
+        strip->fails = strip->fails || !is_control(e, s->value);
+        return strip->fails;
     case LS_FOR:
         if (!channels) return true;
-        if (s->kind == LS_IF ? is_control(e, s->value)
-                             : is_control(e, s->begin) && is_control(e, s->extent))
-            return false;
-        strip->fails = true;
+        strip->fails = strip->fails || !is_control(e, s->begin) || !is_control(e, s->extent);
+        if (!strip->fails) strip_loop(e, s);
         return true;
     default: return true;
     }
@@ -99,7 +138,7 @@ static Link *link_of(Depths *d, const char *name) {
     Link *l = arena_new(d->m.arena, Link);
     l->fifo.name = name;
     l->fifo.arena = d->m.arena;
-    l->fifo.cells = 1;
+    l->fifo.cells = 0; /* how many elements there are is all that counts */
     l->writer = l->reader = -1;
     vec_push(d->m.arena, &d->links, l);
     return l;

@@ -147,7 +147,7 @@ typedef struct EvalStore {
 typedef struct EvalFifo {
     const char *name;
     Arena *arena;
-    int cells;
+    int cells; /* scalars of an element; 0: elements are only counted */
     int64_t depth, head, count, cap;
     Scalar *ring;
     LMemory *memory; /* reads from and writes to memory instead; null: not */

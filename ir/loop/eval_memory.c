@@ -353,6 +353,11 @@ static bool wait_for(EvalThread *t) {
     return false;
 }
 
+/* Of the element that `ahead` others stand before. The capacity is a power of two. */
+static Scalar *cells_at(const EvalFifo *f, int64_t ahead) {
+    return &f->ring[((f->head + ahead) & (f->cap - 1)) * f->cells];
+}
+
 bool leval_fifo_read(EvalMachine *m, EvalThread *t, const EvalInsn *in) {
     EvalFifo *f = t->fifos[in->target];
     t->reads += f->endless || f->count > 0;
@@ -365,8 +370,7 @@ bool leval_fifo_read(EvalMachine *m, EvalThread *t, const EvalInsn *in) {
         return true;
     }
     if (f->count == 0) return wait_for(t);
-    memcpy(&t->frame[in->dst], &f->ring[(f->head % f->cap) * f->cells],
-           (size_t)f->cells * sizeof(Scalar));
+    memcpy(&t->frame[in->dst], cells_at(f, 0), (size_t)f->cells * sizeof(Scalar));
     f->head++;
     f->count--;
     return true;
@@ -376,8 +380,8 @@ static void grow_ring(EvalFifo *f) {
     int64_t cap = f->cap ? 2 * f->cap : 16;
     Scalar *ring = arena_array(f->arena, Scalar, (size_t)(cap * f->cells));
     for (int64_t i = 0; i < f->count; i++)
-        memcpy(&ring[((f->head + i) % cap) * f->cells],
-               &f->ring[((f->head + i) % f->cap) * f->cells], (size_t)f->cells * sizeof(Scalar));
+        memcpy(&ring[((f->head + i) & (cap - 1)) * f->cells], cells_at(f, i),
+               (size_t)f->cells * sizeof(Scalar));
     f->ring = ring;
     f->cap = cap;
 }
@@ -397,8 +401,7 @@ bool leval_fifo_write(EvalMachine *m, EvalThread *t, const EvalInsn *in) {
     }
     if (f->depth > 0 && f->count == f->depth) return wait_for(t);
     if (f->count == f->cap) grow_ring(f);
-    memcpy(&f->ring[((f->head + f->count) % f->cap) * f->cells], &t->frame[in->a],
-           (size_t)f->cells * sizeof(Scalar));
+    memcpy(cells_at(f, f->count), &t->frame[in->a], (size_t)f->cells * sizeof(Scalar));
     f->count++;
     return true;
 }

@@ -12,6 +12,9 @@ expect 1 "$NNC" $digits/cnn.nn -target=hls -o "$TMP/d"
 says "target hls needs every size to be known: give values, as in -bind N=1"
 expect 2 "$NNC" $digits/cnn.nn -target=hls -bind N=1 -device=abacus -o "$TMP/d"
 says xc7z020
+expect 2 "$NNC" $digits/cnn.nn -target=hls -bind N=1 -weights-out=external -o "$TMP/d"
+says "-weights-out=external: hls keeps weights in the design"
+[ ! -e "$TMP/d" ] || fail "a design was written all the same"
 expect 3 "$NNC" $digits/cnn.nn -target=hls -bind N=1 -o -
 says "needs -o FOLDER"
 expect 3 env CC=no-such-compiler "$NNC" run $digits/mlp.nn -target=hls -bind N=1 -input image=random

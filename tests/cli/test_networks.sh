@@ -1,11 +1,11 @@
 # networks: those of examples/ have the parameters that were published, and README.md says so.
 . tests/cli/lib.sh
 
-# parameters NETWORK COUNT: the count as people write it.
+# parameters NETWORK COUNT: the count as people write it. One pass does for it.
 counted=0
 parameters() {
     counted=$((counted + 1))
-    expect 0 "$NNC" info "examples/$1.nn" -weights=random -bind N=1
+    expect 0 "$NNC" info "examples/$1.nn" -weights=random -bind N=1 -passes=decompose
     grep -qE "^  parameters ${2//,/}( |\$)" "$TMP/out" || fail "$1 has other parameters than $2"
     grep -qF "| [$1](examples/$1.nn) | $2 |" README.md || fail "README.md lacks $1 with its $2 parameters"
 }
@@ -13,9 +13,34 @@ parameters resnet18 11,689,512
 parameters resnet50 25,557,032
 parameters mobilenet_v2 3,504,872
 parameters efficientnet_b0 5,288,548
+parameters vit_b_16 86,567,656
+parameters unet 31,037,698
+parameters bert_base 109,482,240
+parameters gpt2 124,439,808
 parameters resnet8 78,186
 parameters ds_cnn 23,756
 parameters autoencoder 267,928
 parameters keyword_mlp 79,644
 [ "$(ls examples/*.nn | grep -vc walkthrough)" -eq "$counted" ] || fail "a network of examples/ is not counted here"
+
+# A U-Net's text says that other sides will do.
+if [ "$KIND" = plain ]; then
+    sed 's/256, 256/32, 48/g' examples/unet.nn >"$TMP/unet.nn"
+    expect 0 "$NNC" verify "$TMP/unet.nn" -weights=random -bind N=2 -n=1 -targets=cpu
+    prints "agrees"
+fi
+
+# Identical layers are compiled once: a small version of a network has the same kernels with twelve layers as with three.
+kernels() {
+    sed "s/0\.\.12/0..$2/; s/30522\|50257/100/g; s/3072/192/g; s/768/96/g" "examples/$1.nn" >"$TMP/$1.nn"
+    expect 0 "$NNC" "$TMP/$1.nn" -weights=random -emit=loops
+    grep -o '^kernel "[^"]*"\|^kernel [^ (]*' "$TMP/out" >"$TMP/kernels.$2"
+    grep -c '^ *call ' "$TMP/out" >"$TMP/calls.$2"
+}
+for network in bert_base gpt2; do
+    kernels $network 3
+    kernels $network 12
+    [ -s "$TMP/kernels.3" ] && diff "$TMP/kernels.3" "$TMP/kernels.12" >&2 || fail "$network: twelve layers have other kernels than three"
+    [ "$(cat "$TMP/calls.12")" -gt $((3 * $(cat "$TMP/calls.3"))) ] || fail "$network: twelve layers call no more than three"
+done
 finish

@@ -44,6 +44,7 @@ static bool op_is_exact(OpKind op) {
     case OP_reduce_sum:
     case OP_reduce_mean:
     case OP_reduce_prod:
+    case OP_cumsum:
     case OP_softmax:
     case OP_avg_pool2d:
     case OP_global_avg_pool:
@@ -52,6 +53,7 @@ static bool op_is_exact(OpKind op) {
     case OP_matmul:
     case OP_dense:
     case OP_conv2d:
+    case OP_conv_transpose2d:
     case OP_resize: return false;
     default: return true;
     }
@@ -231,6 +233,13 @@ static Value *make_leaky(Gen *g, OpKind op) {
     const Made *x = pick(g, FLOAT, 0);
     Attr attr = attr_float("alpha", 0.2);
     return x ? apply(g, op, 1, &(Value *){x->value}, 1, &attr, x->magnitude) : NULL;
+}
+
+static Value *make_clip(Gen *g, OpKind op) {
+    const Made *x = pick(g, NUMBER, 0);
+    Attr attrs[] = {attr_float("low", 1), attr_float("high", 3)};
+    bool high = chance(g, 70);
+    return x ? apply(g, op, 1, &(Value *){x->value}, 1 + high, attrs, fmax(x->magnitude, 1)) : NULL;
 }
 
 static Value *make_exp(Gen *g, OpKind op) {
@@ -451,6 +460,17 @@ static Value *make_pad(Gen *g, OpKind op) {
     return move(g, op, x, 2, attrs);
 }
 
+static Value *make_range(Gen *g, OpKind op) {
+    DimContext *dims = g->module->dims;
+    Dim start = dim_int(dims, (int64_t)draw(g, 5) - 2);
+    if (chance(g, 30)) start = any_size(g, true);
+    Dim stop = dim_add(dims, start, any_size(g, true));
+    static const DType types[] = {DT_f32, DT_i64, DT_i32};
+    Attr attrs[] = {attr_dim("start", &start), attr_dim("stop", &stop),
+                    attr_dtype("dtype", types[draw(g, COUNT_OF(types))])};
+    return apply(g, op, 0, NULL, 3, attrs, 16);
+}
+
 static Value *make_gather(Gen *g, OpKind op) {
     const Made *found = pick(g, ANY, 1);
     if (!found) return NULL;
@@ -500,6 +520,15 @@ static Value *make_argmax(Gen *g, OpKind op) {
     if (!dim_is_int(x->value->type.dims[axis], NULL)) return NULL;
     Attr attrs[] = {attr_int("axis", axis), attr_bool("keepdims", chance(g, 50))};
     return apply(g, op, 1, &(Value *){x->value}, 2, attrs, 8);
+}
+
+static Value *make_cumsum(Gen *g, OpKind op) {
+    const Made *x = pick(g, NUMBER, 1);
+    if (!x) return NULL;
+    int64_t rank = x->value->type.rank, axis = (int64_t)draw(g, (uint64_t)rank);
+    Attr attrs[] = {attr_int("axis", chance(g, 50) ? axis : axis - rank),
+                    attr_bool("exclusive", chance(g, 40)), attr_bool("reverse", chance(g, 40))};
+    return apply(g, op, 1, &(Value *){x->value}, 3, attrs, x->magnitude * 20);
 }
 
 static Value *make_softmax(Gen *g, OpKind op) {
@@ -570,6 +599,32 @@ static Value *make_conv2d(Gen *g, OpKind op) {
     return apply(g, op, 2 + bias, operands, 4, attrs, x.magnitude * 4);
 }
 
+static Value *make_conv_transpose2d(Gen *g, OpKind op) {
+    const Made *found = pick(g, NUMBER, 4);
+    int64_t channels, kernel[2], stride[2], pad[4], extra[2], dilation[2];
+    if (!found || found->value->type.rank != 4 || found->magnitude > 60) return NULL;
+    Made x = *found;
+    if (!dim_is_int(x.value->type.dims[1], &channels)) return NULL;
+    int64_t groups = chance(g, 70) || channels % 2 ? 1 : 2, each = 1 + (int64_t)draw(g, 4);
+    for (int i = 0; i < 2; i++) {
+        kernel[i] = 1 + (int64_t)draw(g, 4), stride[i] = 1 + (int64_t)draw(g, 3);
+        dilation[i] = chance(g, 80) ? 1 : 2, extra[i] = (int64_t)draw(g, (uint64_t)stride[i]);
+        pad[i] = (int64_t)draw(g, 3), pad[i + 2] = chance(g, 80) ? pad[i] : (int64_t)draw(g, 3);
+    }
+    g->nparams++;
+    DType dtype = x.value->type.dtype;
+    DType sum = dtype_is_int(dtype) && dtype_bits(dtype) <= 16 ? DT_i32 : dtype;
+    Dim shape[] = {size(g, channels), size(g, each), size(g, kernel[0]), size(g, kernel[1])};
+    Dim filters = size(g, each * groups);
+    bool bias = chance(g, 60);
+    Value *operands[3] = {x.value, weight(g, "spread", "weight", dtype, 4, shape)};
+    if (bias) operands[2] = weight(g, "spread", "bias", sum, 1, &filters);
+    Attr attrs[] = {attr_ints("stride", 2, stride), attr_ints("pad", 4, pad),
+                    attr_ints("output_pad", 2, extra), attr_ints("dilation", 2, dilation),
+                    attr_int("groups", groups)};
+    return apply(g, op, 2 + bias, operands, 5, attrs, x.magnitude * 4);
+}
+
 /* ---- windows and composites ---------------------------------------------------------------------- */
 
 static Value *make_pool(Gen *g, OpKind op) {
@@ -633,6 +688,7 @@ static Maker *const makers[OP_COUNT] = {
     [OP_abs] = make_same,
     [OP_relu] = make_same,
     [OP_relu6] = make_same_float,
+    [OP_clip] = make_clip,
     [OP_hardsigmoid] = make_bounded,
     [OP_hardswish] = make_same_float,
     [OP_silu] = make_same_float,
@@ -675,6 +731,7 @@ static Maker *const makers[OP_COUNT] = {
     [OP_split] = make_split,
     [OP_slice] = make_slice,
     [OP_pad] = make_pad,
+    [OP_range] = make_range,
     [OP_gather] = make_gather,
     [OP_resize] = make_resize,
     [OP_reduce_sum] = make_reduce,
@@ -684,9 +741,11 @@ static Maker *const makers[OP_COUNT] = {
     [OP_reduce_prod] = make_reduce,
     [OP_argmax] = make_argmax,
     [OP_softmax] = make_softmax,
+    [OP_cumsum] = make_cumsum,
     [OP_matmul] = make_matmul,
     [OP_dense] = make_dense,
     [OP_conv2d] = make_conv2d,
+    [OP_conv_transpose2d] = make_conv_transpose2d,
     [OP_max_pool2d] = make_pool,
     [OP_avg_pool2d] = make_pool,
     [OP_global_avg_pool] = make_global_pool,

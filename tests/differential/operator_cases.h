@@ -66,6 +66,14 @@ static const Case cases_leaky_relu[] = {
     CASE("f32", "x$: @[N, 29]", "leaky_relu(x$, 0.3)", "@[N, 29]", CLOSE, SPECIAL),
 };
 static const Case cases_relu6[] = {UNARY(FLOATS, "relu6", EXACT)};
+static const Case cases_clip[] = {
+    CASE(FLOATS " " SIGNED, "x$: @[N, 37]", "clip(x$, -3, 5)", "@[N, 37]", EXACT, SPECIAL),
+    CASE(NUMBERS " i4 u4", "x$: @[N, 37]", "clip(x$, low=2)", "@[N, 37]", EXACT, SPECIAL),
+    CASE(NUMBERS " i4 u4", "x$: @[3, 1, 11]", "clip(x$, high=6)", "@[3, 1, 11]", EXACT, WIDE),
+    CASE("f32 f16", "x$: @[N, 37]", "clip(x$, 0.1, 0.3)", "@[N, 37]", EXACT, SMALL),
+    CASE("f32 i32", "x$: @[N, 5]", "clip(x$, 3, 1)", "@[N, 5]", EXACT, SPECIAL),
+    CASE("f32", "x$: @[]", "clip(x$)", "@[]", EXACT, SMALL),
+};
 static const Case cases_hardsigmoid[] = {UNARY(FLOATS, "hardsigmoid", CLOSE)};
 static const Case cases_hardswish[] = {UNARY(FLOATS, "hardswish", CLOSE)};
 static const Case cases_silu[] = {UNARY(FLOATS, "silu", AGREES)};
@@ -221,6 +229,20 @@ static const Case cases_pad[] = {
     CASE("f32", "x$: @[5, 1, 1]", "pad(x$, [1, 0, 17, 0, 2, 1], value=3)", "@[6, 3, 19]", BITS,
          SPECIAL),
     CASE("f32", "x$: @[]", "pad(x$, [])", "@[]", BITS, SPECIAL),
+    CASE(ALL, "x$: @[N, 19]", "pad(x$, [0, -2, 0, -3])", "@[N, 14]", BITS, SPECIAL),
+    CASE("f32 i8", "x$: @[3, M, 9]", "pad(x$, [1, 0, -4, -2, 2, -1], value=3)", "@[2, M + 2, 4]",
+         BITS, SPECIAL),
+    CASE("f32", "x$: @[2, 18]", "pad(x$, [0, -20, -1, 19], value=5)", "@[1, 17]", BITS, SPECIAL),
+};
+static const Case cases_range[] = {
+    CASE(NUMBERS, "x$: @[N, 5]", "range(N, 2 * N, @)", "@[N]", BITS, SMALL),
+    CASE(NUMBERS, "x$: @[3, M]", "x$ + range(-2, M - 2, @)", "@[3, M]", EXACT, SMALL),
+    CASE("f32", "x$: @[N, M]", "where(reshape(range(0, N), [N, 1]) >= range(0, M), x$, 0)",
+         "@[N, M]", EXACT, SPECIAL),
+    CASE("f32 i16", "x$: @[N, 3]", "x$ + reshape(range(N - 1, N + 2, @), [3]) * 2", "@[N, 3]",
+         EXACT, SMALL),
+    CASE("i8 f16", "", "range(100, 260, @)", "@[160]", BITS, SMALL),
+    CASE("i64", "", "range(5, 5, @)", "@[0]", BITS, SMALL),
 };
 static const Case cases_gather[] = {
     CASE(ALL, "x$: @[7, 3], i$: i64[N]", "gather(x$, i$)", "@[N, 3]", BITS, SMALL),
@@ -246,6 +268,10 @@ static const Case cases_resize[] = {
          .to = "linear nearest"),
     CASE("f32", "x$: @[2, M, 6]", "resize(x$, [2 * M, 3], mode=\"%\")", "@[2, 2 * M, 3]", AGREES,
          SMALL, .to = "linear nearest"),
+    CASE("f32", "x$: @[N, 2, 4, M]", "resize(x$, [x$.shape[2] * 2, x$.shape[3] * 2], mode=\"%\")",
+         "@[N, 2, 8, 2 * M]", AGREES, SMALL, .to = "linear nearest"),
+    CASE("f32", "x$: @[M, 3 * M, 6 * M]", "resize(x$, [M, 4 * M], mode=\"%\")", "@[M, M, 4 * M]",
+         AGREES, SMALL, .to = "linear nearest"),
 };
 /* A source cannot ask for it; the choice of layouts does. */
 static const Case cases_relayout[] = {
@@ -292,6 +318,19 @@ static const Case cases_reduce_min[] = {
 static const Case cases_reduce_prod[] = {
     REDUCE(NUMBERS, "f32 i32", "reduce_prod", AGREES, SMALL),
     CASE(INTS, "x$: @[N, 5]", "reduce_prod(x$, axes=[1])", "@[N]", EXACT, SPECIAL),
+};
+static const Case cases_cumsum[] = {
+    CASE(NUMBERS, "x$: @[N, 37]", "cumsum(x$, 1)", "@[N, 37]", AGREES, SMALL),
+    CASE(INTS " i4 u4", "x$: @[5, N]", "cumsum(x$, -1, reverse=true)", "@[5, N]", EXACT, SPECIAL),
+    CASE("f32 f16 i32", "x$: @[N, 5, 19]", "cumsum(x$, axis=1, exclusive=true)", "@[N, 5, 19]",
+         AGREES, SMALL),
+    CASE("f32 i8", "x$: @[M, 3, N]", "cumsum(x$, axis=0, exclusive=true, reverse=true)",
+         "@[M, 3, N]", AGREES, SMALL),
+    CASE("f32", "x$: @[N, 7]", "cumsum(x$, 1)", "@[N, 7]", CLOSE, SPECIAL),
+    CASE("f32", "x$: @[2, M, 17]", "transpose(relu(cumsum(a$, axis=1) * 2), [2, 0, 1])",
+         "@[17, 2, M]", AGREES, SMALL, .before = "a$ = exp(x$)"),
+    CASE("f32", "x$: @[M]", "cumsum(x$, 0)", "@[M]", AGREES, POSITIVE),
+    CASE("f32", "x$: @[1, 1]", "cumsum(x$, 1, exclusive=true)", "@[1, 1]", EXACT, SPECIAL),
 };
 static const Case cases_argmax[] = {
     CASE(NUMBERS, "x$: @[N, 37]", "argmax(x$, axis=1)", "i64[N]", EXACT, SPECIAL),
@@ -423,6 +462,56 @@ static const Case cases_global_avg_pool[] = {
 static const Case cases_global_max_pool[] = {
     CASE(NUMBERS, "x$: @[N, 5, 3, 7]", "global_max_pool(x$)", "@[N, 5, 1, 1]", EXACT, SPECIAL),
     CASE("f32", "x$: @[2, 5, M]", "global_max_pool(x$)", "@[2, 5, 1]", EXACT, SPECIAL),
+};
+/* The usual ones first; then every way that stride, kernel and pads can meet. */
+static const Case cases_conv_transpose2d[] = {
+    CASE(FLOATS, "x$: @[N, 3, 5, 4]", "conv_transpose2d(x$, 5, kernel=2, stride=2)",
+         "@[N, 5, 10, 8]", AGREES, SMALL),
+    CASE("f32 f16", "x$: @[2, 5, M, N]", "relu(a$)", "@[2, 3, 2 * M, 2 * N]", AGREES, SMALL,
+         .before = "a$ = conv_transpose2d(x$, 3, kernel=4, stride=2, pad=1)"),
+    CASE("f32 f64", "x$: @[N, 4, M, 6]",
+         "conv_transpose2d(x$, 6, kernel=3, stride=2, pad=1, output_pad=1, groups=2)",
+         "@[N, 6, 2 * M, 12]", AGREES, SMALL),
+    CASE("f32", "x$: @[N, 3, M, 5]", "conv_transpose2d(x$, 17, kernel=3, stride=2, pad=1)",
+         "@[N, 17, 2 * M - 1, 9]", AGREES, SMALL),
+    CASE("f32", "x$: @[2, 3, 5, 6]", "conv_transpose2d(x$, 16, kernel=3, pad=1, bias=false)",
+         "@[2, 16, 5, 6]", AGREES, SMALL),
+    CASE("f32", "x$: @[N, 7, 1, 1]", "conv_transpose2d(x$, 5, kernel=4)", "@[N, 5, 4, 4]", AGREES,
+         SMALL),
+    CASE("f32", "x$: @[1, 16, 4, 5]", "relu(batch_norm(a$, name=\"b$\"))", "@[1, 16, 12, 15]",
+         AGREES, SMALL,
+         .before = "a$ = conv_transpose2d(x$, 16, kernel=5, stride=3, pad=1, bias=false)"),
+    CASE("f32", "x$: @[N, 4, 3, 5]", "conv_transpose2d(x$, 4, kernel=3, stride=2, pad=1, groups=4)",
+         "@[N, 4, 5, 9]", AGREES, SMALL),
+    CASE("f32 f16", "x$: @[N, 2, 3, 4]",
+         "conv_transpose2d(x$, 3, kernel=[1, 2], stride=[2, 4], output_pad=[1, 3])",
+         "@[N, 3, 6, 17]", AGREES, SMALL),
+    CASE("f32", "x$: @[1, 2, M, 5]",
+         "conv_transpose2d(x$, 3, kernel=2, stride=[5, 3], pad=[1, 2, 0, 1])",
+         "@[1, 3, 5 * M - 4, 11]", AGREES, SMALL),
+    CASE("f32", "x$: @[2, 2, 6, 5]",
+         "conv_transpose2d(x$, 3, kernel=3, dilation=[2, 3], pad=[3, 2, 1, 0])", "@[2, 3, 6, 9]",
+         AGREES, SMALL),
+    CASE("f32", "x$: @[1, 3, 4, M]",
+         "conv_transpose2d(x$, 2, kernel=[3, 2], stride=2, dilation=[3, 2], pad=1, output_pad=[2, "
+         "1])",
+         "@[1, 2, 13, 2 * M]", AGREES, SMALL),
+    CASE("f32", "x$: @[1, 2, 7, 9]",
+         "conv_transpose2d(x$, 3, kernel=2, stride=2, pad=[5, 3, 4, 7])", "@[1, 3, 5, 8]", AGREES,
+         SMALL),
+    CASE("f32", "x$: @[1, 2, 8, 1]",
+         "conv_transpose2d(x$, 3, kernel=[3, 4], pad=[4, 0, 3, 2], stride=[1, 9], output_pad=[0, "
+         "8])",
+         "@[1, 3, 3, 10]", AGREES, SMALL),
+    CASE("f32", "x$: @[1, 2, 5, 6], w$: @[2, 3, 3, 2]",
+         "conv_transpose2d(x$, weight=w$, stride=2, pad=[0, 0, 0, 1])", "@[1, 3, 11, 11]", AGREES,
+         SMALL),
+    CASE("i8 u8", "x$: @[N, 2, 5, 6], w$: i8[2, 3, 3, 3], b$: i32[3]",
+         "conv_transpose2d(x$, weight=w$, bias=b$, stride=[2, 4])", "i32[N, 3, 11, 23]", EXACT,
+         WIDE),
+    CASE("i32", "x$: @[1, 2, 5, 6], w$: @[2, 1, 2, 2]",
+         "conv_transpose2d(x$, weight=w$, groups=2, pad=1, stride=3, output_pad=2)",
+         "i32[1, 2, 14, 17]", EXACT, WIDE),
 };
 static const Case cases_batch_norm[] = {
     CASE(FLOATS, "x$: @[N, 5, 3, 7]", "batch_norm(x$)", "@[N, 5, 3, 7]", AGREES, SMALL),

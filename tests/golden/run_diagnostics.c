@@ -60,7 +60,7 @@ static void read_options(Options *o, Arena *arena, const char *path) {
 
 static bool update_expectation(Arena *arena, const char *path, const char *said) {
     Diag *diag = diag_create(arena, stderr);
-    OutputFile file = {path, said, strlen(said), 0644};
+    OutputFile file = output_file(path, said, strlen(said), 0644);
     return files_write(&file, 1, diag);
 }
 

@@ -129,7 +129,7 @@ static bool run_case(const char *path, bool update) {
     passed = passed && produce(&c, &got);
     const char *expected = path_with_extension(c.arena, path, ".expect");
     if (passed && update) {
-        OutputFile file = {expected, got.data, got.len, 0644};
+        OutputFile file = output_file(expected, got.data, got.len, 0644);
         passed = files_write(&file, 1, c.diag);
     } else if (passed) {
         passed = compare(&c, expected, &got);

@@ -149,6 +149,7 @@ check_refusals() {
     refused "'-o' among the OPTIONS" 'nnc_add_network(app a.nn OPTIONS -o a.o)'
     refused "has a network 'digits' already" 'nnc_add_network(app a.nn NAME digits)'
     refused "'my nets' is no C identifier" 'nnc_add_network(app "my nets.nn" TARGET hls)'
+    refused "hls takes no -weights-out" 'nnc_add_network(app a.nn TARGET hls OPTIONS -weights-out=external)'
     refused "'none' is neither an executable" $'add_library(none INTERFACE)\nnnc_add_network(none a.nn)'
     mkdir "$TMP/no c"
     cat >"$TMP/no c/CMakeLists.txt" <<'END'
@@ -203,6 +204,8 @@ part_cmake() {
     configure -DNETWORK_TARGET=hls -DSMALL_WEIGHTS=random:1
     check_rebuilds hls "app brief digits lean other small"
     check_pictures hls
+    step cmake --build "$TMP/build" --target clean
+    [ "$(ls -A "$TMP/build/nnc/app/digits_hls")" = "" ] || fail "clean leaves $(ls -A "$TMP/build/nnc/app/digits_hls")"
     check_refusals
 }
 

@@ -274,6 +274,75 @@ conv("conv2d_symbolic", "batch, height and width are symbols", (2, 3, 7, 5), 4, 
      pads=(1, 1, 1, 1), dims={"x": "N, 3, H, W", "y": "N, 4, H, W"})
 
 # ---------------------------------------------------------------------------------------------------------------------
+# Running sums
+
+
+def cumsum(name, note, x, axis, exclusive=False, reverse=False):
+    """CumSum: PyTorch has neither exclusive nor reverse."""
+
+    def compute(t):
+        y = t.x.flip(axis) if reverse else t.x
+        y = torch.cumsum(y, axis) - y if exclusive else torch.cumsum(y, axis)
+        return (y.flip(axis) if reverse else y).to(t.x.dtype)
+
+    text = ", ".join(name for name, given in (("exclusive=true", exclusive), ("reverse=true", reverse)) if given)
+    case(name, note, {"x": x}, f"y = cumsum(x, {axis}{', ' if text else ''}{text})", compute)
+
+
+cumsum("cumsum", "along rows", (3, 17), 1)
+cumsum("cumsum_columns", "along columns, from the last one", (5, 19), 0, reverse=True)
+cumsum("cumsum_exclusive", "what came before", (2, 7, 3), 1, exclusive=True)
+cumsum("cumsum_both", "what comes after, a negative axis", (2, 3, 5), -1, True, True)
+cumsum("cumsum_i32", "integers", integers(-9, 9, 4, 6, dtype=np.int32), 1)
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Transposed convolution
+
+
+def spread(name, note, x, count, kernel, text, stride=(1, 1), pad=(0, 0, 0, 0), output_pad=(0, 0), dilation=(1, 1),
+           groups=1, bias=True, dims=None):
+    """PyTorch knows only equal pads at both ends: without any, then cut as ONNX's pads [top, left, bottom, right] say."""
+
+    def compute(t):
+        y = F.conv_transpose2d(t.x, t["y.weight"], t.get("y.bias"), stride, 0, 0, groups, dilation)
+        bottom, right = (o - p for o, p in zip(output_pad, pad[2:]))
+        background = t["y.bias"] if bias else torch.zeros(count, dtype=y.dtype)
+        size = (y.shape[0], count, y.shape[2] + max(bottom, 0), y.shape[3] + max(right, 0))
+        whole = background.view(1, -1, 1, 1).expand(size).clone()
+        whole[:, :, : y.shape[2], : y.shape[3]] = y
+        return whole[:, :, pad[0] : y.shape[2] + bottom, pad[1] : y.shape[3] + right]
+
+    params = {"y.weight": scaled((x[1] * kernel[0] * kernel[1] / groups) ** -0.5, x[1], count // groups, *kernel)}
+    if bias:
+        params["y.bias"] = (count,)
+    case(name, note, {"x": x}, f"y = conv_transpose2d(x, {count}, {text})", compute, params, dims)
+
+
+spread("conv_transpose2d", "kernel 2, stride 2: a U-Net's way up", (2, 3, 4, 5), 4, (2, 2), "kernel=2, stride=2", (2, 2))
+spread("conv_transpose2d_4_2_1", "kernel 4, stride 2, padding 1: DCGAN", (1, 3, 5, 4), 6, (4, 4),
+       "kernel=4, stride=2, pad=1", (2, 2), (1, 1, 1, 1))
+spread("conv_transpose2d_3_2_1_1", "kernel 3, stride 2, padding 1, one more row and column", (1, 3, 5, 4), 5, (3, 3),
+       "kernel=3, stride=2, pad=1, output_pad=1", (2, 2), (1, 1, 1, 1), (1, 1))
+spread("conv_transpose2d_odd", "kernel 3, stride 2, padding 1", (2, 3, 4, 6), 5, (3, 3), "kernel=3, stride=2, pad=1",
+       (2, 2), (1, 1, 1, 1))
+spread("conv_transpose2d_stride_1", "kernel 3, stride 1", (1, 3, 6, 5), 4, (3, 3), "kernel=3, pad=1", pad=(1, 1, 1, 1))
+spread("conv_transpose2d_pixel", "from one pixel to four by four, no bias", (2, 7, 1, 1), 5, (4, 4),
+       "kernel=4, bias=false", bias=False)
+spread("conv_transpose2d_groups", "two groups", (1, 4, 5, 3), 6, (3, 3), "kernel=3, stride=2, groups=2", (2, 2), groups=2)
+spread("conv_transpose2d_depthwise", "one filter for each channel", (1, 5, 4, 4), 5, (4, 4),
+       "kernel=4, stride=2, pad=1, groups=5", (2, 2), (1, 1, 1, 1), groups=5)
+spread("conv_transpose2d_gaps", "a stride beyond the kernel: gaps hold the bias", (1, 3, 4, 3), 2, (2, 1),
+       "kernel=[2, 1], stride=3, output_pad=[1, 2]", (3, 3), output_pad=(1, 2))
+spread("conv_transpose2d_dilation", "dilation 2 by 3, stride 1 by 2", (1, 2, 6, 5), 3, (3, 2),
+       "kernel=[3, 2], stride=[1, 2], dilation=[2, 3], pad=[2, 1]", (1, 2), (2, 1, 2, 1), dilation=(2, 3))
+spread("conv_transpose2d_asymmetric", "padding as top, left, bottom, right", (1, 3, 4, 5), 4, (3, 5),
+       "kernel=[3, 5], stride=[2, 3], pad=[0, 1, 2, 3], output_pad=[1, 0]", (2, 3), (0, 1, 2, 3), (1, 0))
+spread("conv_transpose2d_same", 'pad="same": stride times the size', (1, 3, 4, 5), 4, (3, 3),
+       'kernel=3, stride=2, pad="same"', (2, 2), (0, 0, 1, 1))
+spread("conv_transpose2d_symbolic", "batch, height and width are symbols", (2, 3, 4, 5), 4, (4, 4),
+       "kernel=4, stride=2, pad=1", (2, 2), (1, 1, 1, 1), dims={"x": "N, 3, H, W", "y": "N, 4, 2 * H, 2 * W"})
+
+# ---------------------------------------------------------------------------------------------------------------------
 # Pooling
 
 
@@ -369,6 +438,12 @@ pointwise("relu_special", "infinities; NaN stays NaN", SPECIAL, torch.relu, "rel
 case("leaky_relu", "x, or a tenth of it below 0", {"x": (3, 5, 7)}, "y = leaky_relu(x, 0.1)",
      lambda t: F.leaky_relu(t.x, 0.1))
 pointwise("relu6", "min(max(x, 0), 6)", scaled(5, 5, 7), F.relu6)
+case("clip", "held between two numbers", {"x": scaled(5, 5, 7)}, "y = clip(x, -1.5, 2)", lambda t: torch.clamp(t.x, -1.5, 2))
+case("clip_special", "infinities; NaN stays NaN", {"x": SPECIAL}, "y = clip(x, low=-0.5)", lambda t: torch.clamp(t.x, min=-0.5))
+case("clip_i32", "integers, from above", {"x": integers(-9, 9, 5, 7, dtype=np.int32)}, "y = clip(x, high=3)",
+     lambda t: torch.clamp(t.x, max=3))
+case("clip_crossed", "a low above the high: the high counts", {"x": (5, 7)}, "y = clip(x, 1, 0)",
+     lambda t: torch.clamp(t.x, 1, 0))
 pointwise("relu6_special", "infinities; NaN stays NaN", SPECIAL, F.relu6, "relu6")
 pointwise("hardsigmoid", "x / 6 + 1/2 between 0 and 1", scaled(3, 5, 7), F.hardsigmoid)
 pointwise("hardswish", "x * hardsigmoid(x)", scaled(3, 5, 7), F.hardswish)
@@ -635,6 +710,45 @@ extend("pad", "all beginnings, then all ends", (2, 3), [1, 0, 2, 3], 0)
 extend("pad_value", "with another value", (3, 2, 2), [0, 1, 2, 1, 0, 1], -1.5)
 extend("pad_image", "an image", (1, 2, 3, 4), [0, 0, 1, 2, 0, 0, 2, 1], 0)
 extend("pad_i32", "integers", integers(-9, 10, 2, 3, dtype=np.int32), [0, 1, 1, 0], 7)
+
+
+def attention(t, heads, memory=None, causal=False, mask=None, bias=True):
+    """nn.MultiheadAttention; mask: true or a summand where a place may be looked at, broadcast to the scores."""
+    dim = t.x.shape[-1]
+    layer = torch.nn.MultiheadAttention(dim, heads, bias=bias, batch_first=True, dtype=t.x.dtype)
+    layer.load_state_dict({name.removeprefix("y."): value for name, value in t.items() if name.startswith("y.")})
+    memory = t.x if memory is None else memory
+    shape = (len(t.x), heads, t.x.shape[1], memory.shape[1])
+    added = torch.zeros(shape, dtype=t.x.dtype)
+    if mask is not None:
+        added = added.masked_fill(~mask, -torch.inf) if mask.dtype == torch.bool else added + mask
+    if causal:
+        added = added.masked_fill(torch.ones(shape[2:]).triu(1).bool(), -torch.inf)
+    return layer.eval()(t.x, memory, memory, attn_mask=added.flatten(0, 1), need_weights=False)[0].detach()
+
+
+def attention_params(dim, bias=True):
+    params = {"y.in_proj_weight": (3 * dim, dim), "y.out_proj.weight": (dim, dim)}
+    return params | ({"y.in_proj_bias": (3 * dim,), "y.out_proj.bias": (dim,)} if bias else {})
+
+
+case("multi_head_attention", "each place looks at all others", {"x": (2, 5, 12)}, "y = multi_head_attention(x, 3)",
+     lambda t: attention(t, 3), attention_params(12))
+case("multi_head_attention_causal", "each place looks at itself and those before", {"x": (2, 7, 8)},
+     "y = multi_head_attention(x, heads=2, causal=true)", lambda t: attention(t, 2, causal=True), attention_params(8))
+case("multi_head_attention_memory", "looking at something else, of which a part is filling",
+     {"x": (2, 3, 8), "memory": (2, 5, 8)},
+     """there = const([[true, true, true, false, true], [true, true, false, false, false]], bool)
+  y     = multi_head_attention(x, 4, memory=memory, mask=reshape(there, [2, 1, 1, 5]), bias=false)""",
+     lambda t: attention(t, 4, t.memory, bias=False, mask=torch.tensor(
+         [[1, 1, 1, 0, 1], [1, 1, 0, 0, 0]]).bool().reshape(2, 1, 1, 5)), attention_params(8, bias=False))
+case("multi_head_attention_bias", "scores with a summand for each distance", {"x": (1, 4, 6), "near": (4, 4)},
+     "y = multi_head_attention(x, 2, mask=near)", lambda t: attention(t, 2, mask=t.near), attention_params(6))
+case("range", "numbers in order", {"x": (3, 7)}, "y = x * range(-2, 5, f32)",
+     lambda t: t.x * torch.arange(-2, 5).to(t.x.dtype))
+case("range_causal", "what stands at or before a place", {"x": (2, 5, 5)},
+     """y = where(reshape(range(0, 5), [5, 1]) >= range(0, 5), x, -1)""",
+     lambda t: torch.where(torch.ones(5, 5).tril().bool(), t.x, torch.tensor(-1, dtype=t.x.dtype)))
 
 
 def gather(name, note, x, indices, axis, text=None):

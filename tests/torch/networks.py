@@ -27,7 +27,7 @@ try:
     import torch
     import torchvision
     import transformers
-    from safetensors.torch import save_model
+    from safetensors.torch import save_file, save_model
     import models
 except ImportError as error:
     print(f"skipped: {error}")
@@ -145,6 +145,12 @@ def compare(name, options, rest, folder):
     model = make_telling(build(), cases[0])
     weights, source = folder / f"{name}.safetensors", EXAMPLES / f"{name}.nn"
     save_model(model, str(weights))
+    state = model.state_dict()
+    if len({v.data_ptr() for v in state.values() if v.ndim > 1}) < sum(v.ndim > 1 for v in state.values()):
+        # Tied weights: save_model kept one of each, a state_dict without sharing has all.
+        save_file({k: v.clone() for k, v in state.items()}, str(folder / "copies.safetensors"))
+        nnc(options.nnc, source, f"-weights={folder / 'copies.safetensors'}", "-Wextra-weights=error", "-emit=graph", "-o",
+            folder / "graph")
     command = [options.nnc, "run", source, f"-weights={weights}", f"-target={options.target}", *rest]
     began = time.monotonic()
     if options.target == "cpu":
@@ -161,7 +167,7 @@ def compare(name, options, rest, folder):
             for output, result, reference in zip(outputs, results, expect(model, inputs)):
                 worst = max(worst, error(result, reference))
         except Failure as failure:
-            raise Failure(f"{sizes}, {output}: {failure}") from failure
+            raise Failure(f"{sizes}: {failure}") from failure
     parameters = sum(p.numel() for p in model.parameters())
     print(f"{name}: {parameters:,} parameters; agrees for {len(cases)} sizes of inputs, relative error at most "
           f"{worst:.2g}; compiled in {compiling:.1f} s", flush=True)

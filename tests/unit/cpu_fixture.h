@@ -142,6 +142,8 @@ static inline Artifacts cpu_emit(CpuFixture *f, const char *kind) {
     cpu_describe_target(f);
     cr_assert(
         f->target->emit(f->program, &f->desc, &f->options, kind, "dir/net.o", &artifacts, f->diag));
+    for (size_t i = 0; i < artifacts.files.len; i++)
+        artifacts.files.data[i] = output_joined(f->arena, &artifacts.files.data[i]);
     return artifacts;
 }
 

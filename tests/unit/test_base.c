@@ -244,7 +244,8 @@ static void expect_content(const Scratch *s, const char *name, const char *expec
 Test(file, write_then_read) {
     Scratch s = scratch();
     mode_t mask = umask(022);
-    OutputFile files[] = {{in(&s, "a.o"), "one", 3, 0644}, {in(&s, "b"), "", 0, 0755}};
+    OutputFile files[] = {output_file(in(&s, "a.o"), "one", 3, 0644),
+                          output_file(in(&s, "b"), "", 0, 0755)};
     cr_assert(files_write(files, 2, s.diag));
     umask(mask);
     expect_content(&s, "a.o", "one");
@@ -256,16 +257,35 @@ Test(file, write_then_read) {
     cr_assert(files_write(files, 2, s.diag));
     expect_content(&s, "a.o", "two");
     cr_assert_eq(entries(&s), 2);
+    const OutputPiece parts[] = {{"", 0}, {", three", 7}, {", four", 6}};
+    files[0].parts = parts;
+    files[0].nparts = COUNT_OF(parts);
+    cr_assert(files_write(files, 2, s.diag));
+    expect_content(&s, "a.o", "two, three, four");
+    cr_assert_eq(output_bytes(&files[0]), 16);
+    OutputFile joined = output_joined(s.arena, &files[0]);
+    cr_assert(joined.size == 16 && memcmp(joined.data, "two, three, four", 16) == 0);
+    clean(&s);
+}
+
+Test(file, pieces_follow_each_other) {
+    Scratch s = scratch();
+    OutputPiece pieces[] = {{"one", 3}, {"", 0}, {" two", 4}};
+    OutputPieces files[] = {{in(&s, "a"), pieces, 3, 0644}, {in(&s, "b"), NULL, 0, 0644}};
+    cr_assert(files_write_pieces(files, 2, s.diag));
+    expect_content(&s, "a", "one two");
+    expect_content(&s, "b", "");
     clean(&s);
 }
 
 Test(file, failure_replaces_nothing) {
     Scratch s = scratch();
-    OutputFile old[] = {{in(&s, "a"), "old a", 5, 0644}, {in(&s, "c"), "old c", 5, 0644}};
+    OutputFile old[] = {output_file(in(&s, "a"), "old a", 5, 0644),
+                        output_file(in(&s, "c"), "old c", 5, 0644)};
     cr_assert(files_write(old, 2, s.diag));
-    OutputFile set[] = {{in(&s, "a"), "new", 3, 0644},
-                        {in(&s, "b"), "new", 3, 0644},
-                        {in(&s, "missing/c"), "new", 3, 0644}};
+    OutputFile set[] = {output_file(in(&s, "a"), "new", 3, 0644),
+                        output_file(in(&s, "b"), "new", 3, 0644),
+                        output_file(in(&s, "missing/c"), "new", 3, 0644)};
     cr_assert_not(files_write(set, 3, s.diag));
     cr_assert_not_null(strstr(diag_text(s.diag), "cannot write"));
     cr_assert_not_null(strstr(diag_text(s.diag), "missing/c': No such file or directory"));
@@ -279,7 +299,7 @@ Test(file, failure_replaces_nothing) {
  * pipe in the set, whose reader makes the folder, gives the moment between the two. */
 Test(file, failed_rename_is_undone, .timeout = 20) {
     Scratch s = scratch();
-    OutputFile old = {in(&s, "a"), "old a", 5, 0644};
+    OutputFile old = output_file(in(&s, "a"), "old a", 5, 0644);
     cr_assert(files_write(&old, 1, s.diag));
     cr_assert_eq(mkfifo(in(&s, "pipe"), 0600), 0);
     pid_t child = fork();
@@ -293,10 +313,10 @@ Test(file, failed_rename_is_undone, .timeout = 20) {
     size_t size =
         1 << 20; /* more than a pipe holds, so that the write ends after the reader has acted */
     char *data = calloc(1, size);
-    OutputFile set[] = {{in(&s, "a"), "new", 3, 0644},
-                        {in(&s, "b"), "new", 3, 0644},
-                        {in(&s, "pipe"), data, size, 0644},
-                        {in(&s, "folder"), "new", 3, 0644}};
+    OutputFile set[] = {output_file(in(&s, "a"), "new", 3, 0644),
+                        output_file(in(&s, "b"), "new", 3, 0644),
+                        output_file(in(&s, "pipe"), data, size, 0644),
+                        output_file(in(&s, "folder"), "new", 3, 0644)};
     cr_assert_not(files_write(set, 4, s.diag));
     free(data);
     expect_content(&s, "a", "old a");
@@ -307,10 +327,10 @@ Test(file, failed_rename_is_undone, .timeout = 20) {
 
 Test(file, links_are_followed) {
     Scratch s = scratch();
-    OutputFile file = {in(&s, "target"), "old", 3, 0644};
+    OutputFile file = output_file(in(&s, "target"), "old", 3, 0644);
     cr_assert(files_write(&file, 1, s.diag));
     cr_assert_eq(symlink("target", in(&s, "link")), 0);
-    file = (OutputFile){in(&s, "link"), "new", 3, 0644};
+    file = output_file(in(&s, "link"), "new", 3, 0644);
     cr_assert(files_write(&file, 1, s.diag));
     expect_content(&s, "target", "new");
     struct stat status;
@@ -320,7 +340,8 @@ Test(file, links_are_followed) {
 
 Test(file, devices_are_written_in_place) {
     Scratch s = scratch();
-    OutputFile good = {"/dev/null", "x", 1, 0644}, full = {"/dev/full", "x", 1, 0644};
+    OutputFile good = output_file("/dev/null", "x", 1, 0644),
+               full = output_file("/dev/full", "x", 1, 0644);
     cr_assert(files_write(&good, 1, s.diag));
     struct stat status;
     cr_assert(stat("/dev/null", &status) == 0 && S_ISCHR(status.st_mode));
@@ -337,7 +358,7 @@ Test(file, reading_says_why_not) {
     cr_assert_not(file_read(s.arena, in(&s, "none"), 10, &bytes, s.diag, nowhere));
     cr_assert_not(file_map(s.arena, s.dir, &bytes, s.diag, nowhere));
     cr_assert_not(file_map(s.arena, "/dev/null", &bytes, s.diag, nowhere));
-    OutputFile file = {in(&s, "eleven"), "12345678901", 11, 0644};
+    OutputFile file = output_file(in(&s, "eleven"), "12345678901", 11, 0644);
     cr_assert(files_write(&file, 1, s.diag));
     cr_assert_not(file_read(s.arena, file.path, 10, &bytes, s.diag, nowhere));
     cr_assert(file_read(s.arena, file.path, 11, &bytes, s.diag, nowhere));
@@ -361,4 +382,24 @@ Test(file, names) {
     cr_assert_str_eq(path_base("a/b/c.nn"), "c.nn");
     cr_assert_str_eq(path_base("c.nn"), "c.nn");
     arena_destroy(a);
+}
+
+/* Their neighbours above are twice as far away as those below. */
+static void expect_shortest_power(int exponent, bool is_f32) {
+    double value = ldexp(1, exponent);
+    char least[40];
+    int digits = 0;
+    do {
+        snprintf(least, sizeof least, "%.*e", digits++, value);
+    } while (is_f32 ? strtof(least, NULL) != (float)value : strtod(least, NULL) != value);
+    StrBuf s = {0};
+    str_append_double(&s, value, is_f32);
+    cr_assert_eq(strtod(str_text(&s), NULL), strtod(least, NULL), "%s instead of %s", str_text(&s),
+                 least);
+    str_free(&s);
+}
+
+Test(str, powers_of_two_are_shortest) {
+    for (int e = -1074; e < 1024; e++) expect_shortest_power(e, false);
+    for (int e = -149; e < 128; e++) expect_shortest_power(e, true);
 }

@@ -24,6 +24,22 @@ Test(cpu_files, only_the_interface_is_visible) {
     cpu_end(&f);
 }
 
+static void expect_weight_size(void *user, const char *name, const Elf64_Sym *symbol) {
+    int *found = user;
+    if (strcmp(name, "weights") != 0) return;
+    cr_expect(symbol->st_size == WEIGHT_BYTES && ELF64_ST_BIND(symbol->st_info) == STB_LOCAL);
+    ++*found;
+}
+
+Test(cpu_files, the_symbol_of_the_weights_has_their_size) {
+    CpuFixture f = make_program();
+    const OutputFile object = cpu_emit(&f, "obj").files.data[0];
+    int found = 0;
+    elf_symbols(object.data, object.size, false, expect_weight_size, &found);
+    cr_expect(found == 1);
+    cpu_end(&f);
+}
+
 /* Null where the bytes load; else why not. */
 static const char *load_bytes(const uint8_t *data, size_t size, nn_library **library) {
     char path[] = "/tmp/nnc-test-XXXXXX";

@@ -179,6 +179,8 @@ Test(frontend, integers_and_floats) {
         {"2 ** 3 ** 2", "512"},
         {"7.5 // 2", "3"},
         {"4 ** 0.5", "2"},
+        {"(33 // 2) ** -0.5", "0.25"},
+        {"0.25 ** -0.5", "2"},
         {"0 ** 0", "1"},
         {"(-1) ** 3", "-1"},
         {"- - 3", "3"},
@@ -287,6 +289,12 @@ Test(frontend, literals_take_the_other_operands_type) {
     arena_destroy(l.arena);
 }
 
+Test(frontend, indices_are_whole_numbers) {
+    Loaded l = load("network n(x: f32[4, 3]) -> (y: f32[3]) {\n  y = gather(x, -1)\n}\n");
+    cr_expect_eq(node_result(node_of(&l, OP_const, 0))->type.dtype, DT_i64);
+    arena_destroy(l.arena);
+}
+
 Test(frontend, pipes_and_continued_lines) {
     Loaded l = load("network n(x: f32[4]) -> (y: f32[4]) {\n"
                     "  y = x + 1   # a remark\n"
@@ -373,6 +381,18 @@ Test(frontend, layers_shape_their_parameters) {
                      "bn.running_var bf16[6]\n");
     cr_expect_eq(node_float(node_of(&l, OP_batch_norm, 0), "eps"), 0.001);
     cr_expect_str_eq(node_attr(node_of(&l, OP_dense, 0), "weight_order")->s, "io");
+    arena_destroy(l.arena);
+}
+
+Test(frontend, transposed_convolutions_double_images) {
+    Loaded l =
+        load("network n(x: f32[N, 6, H, 8]) -> (y: f32[N, 4, 2 * H, 16]) {\n"
+             "  up = conv_transpose2d(x, 4, kernel=[4, 3], stride=2, pad=\"same\", groups=2)\n"
+             "  y = up\n}\n");
+    const Node *up = node_of(&l, OP_conv_transpose2d, 0);
+    static const int64_t pad[4] = {1, 0, 1, 1};
+    cr_expect_str_eq(params_text(&l), "up.weight f32[6, 2, 4, 3]\nup.bias f32[4]\n");
+    cr_expect_arr_eq(node_attr(up, "pad")->ints, pad, sizeof pad);
     arena_destroy(l.arena);
 }
 
@@ -469,6 +489,7 @@ Test(frontend, annotations_mark_what_the_statement_makes) {
     cr_expect_eq(second->nannotations, 2);
     cr_expect_eq(node_of(&l, OP_relu, 0)->nannotations, 0);
     cr_expect_not_null(node_annotation(node_of(&l, OP_param, 0), "prune"));
+    cr_expect_eq(diag_warning_count(l.diag), 1, "one for both @prune");
     arena_destroy(l.arena);
 }
 

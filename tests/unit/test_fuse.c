@@ -60,6 +60,7 @@ Test(fuse, epilogues) {
         {"  y = relu(max_pool2d(a, 1))", IMAGE, 1},
         {"  y = cast(cast(dense(x, 4), f16), f32)", VECTOR, 1},
         {"  y = sqrt(reduce_sum(a * a, [2, 3]) + 1.0)", VECTOR, 1},
+        {"  y = relu(cumsum(x * 2.0, 1)) + z", VECTOR, 1},
     };
     check(cases, COUNT_OF(cases));
 }
@@ -125,13 +126,29 @@ Test(fuse, movement) {
     check(cases, COUNT_OF(cases));
 }
 
-/* A view of what lies in memory is free; inside a kernel it would cost index arithmetic. */
+/* A convolution for all phases, and what weaves them; with a stride of 1 there is one only. */
+Test(fuse, transposed_convolutions) {
+    static const Case cases[] = {
+        {"  y = relu(conv_transpose2d(a, 4, kernel=2, stride=2))", "f32[N, 4, 12, 12]", 2},
+        {"  y = relu(batch_norm(conv_transpose2d(a, 2, kernel=4, stride=2, pad=1, name=\"c\")))",
+         "f32[N, 2, 12, 12]", 2},
+        {"  y = relu(conv_transpose2d(a, 4, kernel=3, pad=1))", IMAGE, 1},
+        {"  y = conv_transpose2d(a, 2, kernel=1, stride=3)", "f32[N, 2, 16, 16]", 2},
+    };
+    check(cases, COUNT_OF(cases));
+}
+
+/* A view of what lies in memory is free; inside a kernel it would cost index arithmetic, unless it
+ * only splits axes that the kernel moves. */
 Test(fuse, views) {
     static const Case cases[] = {
         {"  y = relu(reshape(x, [4, N]))", "f32[4, N]", 2},
         {"  y = reshape(relu(x), [4, N])", "f32[4, N]", 2},
         {"  y = exp(reshape(-x, [4, N]))", "f32[4, N]", 1},
         {"  y = flatten(max_pool2d(a, 6))", VECTOR, 2},
+        {"  y = transpose(reshape(a, [N, 2, 2, 6, 6]), [0, 2, 1, 4, 3])", "f32[N, 2, 2, 6, 6]", 1},
+        {"  y = transpose(reshape(a, [N, 2, 12, 6]), [0, 2, 1, 3])", "f32[N, 12, 2, 6]", 2},
+        {"  y = relu(reshape(a, [N, 2, 2, 6, 6]))", "f32[N, 2, 2, 6, 6]", 2},
     };
     check(cases, COUNT_OF(cases));
 }

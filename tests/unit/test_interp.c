@@ -232,6 +232,16 @@ Test(interp, pad) {
            DT_i8, DIMS(2, 4), V(-7, -7, -7, -7, 1, 2, -7, -7));
 }
 
+Test(interp, pad_below_0_cuts) {
+    Tensor x = counting(DT_f32, DIMS(3, 4));
+    expect(run_op(OP_pad, TENSORS(x), ATTRS(INTS("pads", -1, 1, 0, -2))), DT_f32, DIMS(2, 3),
+           V(0, 4, 5, 0, 8, 9));
+    expect(run_op(OP_pad, TENSORS(x), ATTRS(INTS("pads", -4, 0, 3, -3))), DT_f32, DIMS(2, 1),
+           V(0, 0));
+    expect(run_op(OP_pad, TENSORS(x), ATTRS(INTS("pads", 2, 0, -4, 0), attr_float("value", 5))),
+           DT_f32, DIMS(1, 4), V(5, 5, 5, 5));
+}
+
 Test(interp, gather_counts_from_the_end_and_clamps) {
     Tensor x = counting(DT_f32, DIMS(3, 2)), i = make(DT_i64, DIMS(2, 2), V(0, -1, 7, -9));
     expect(binary(OP_gather, x, i), DT_f32, DIMS(2, 2, 2), V(0, 1, 4, 5, 4, 5, 0, 1));
@@ -305,6 +315,42 @@ Test(interp, argmax) {
            DT_i64, DIMS(1, 3), V(1, 1, 1));
     Tensor i = make(DT_u8, DIMS(3), V(7, 255, 255));
     expect(unary(OP_argmax, i), DT_i64, SCALAR, V(1));
+}
+
+Test(interp, cumsum) {
+    Tensor x = counting(DT_f32, DIMS(2, 3)), i = make(DT_i8, DIMS(3), V(100, 100, -1));
+    expect(run_op(OP_cumsum, TENSORS(x), ATTRS(attr_int("axis", 1))), DT_f32, DIMS(2, 3),
+           V(0, 1, 3, 3, 7, 12));
+    expect(run_op(OP_cumsum, TENSORS(x), ATTRS(attr_int("axis", 0), attr_bool("exclusive", true))),
+           DT_f32, DIMS(2, 3), V(0, 0, 0, 0, 1, 2));
+    expect(run_op(OP_cumsum, TENSORS(x), ATTRS(attr_int("axis", -1), attr_bool("reverse", true))),
+           DT_f32, DIMS(2, 3), V(3, 3, 2, 12, 9, 5));
+    expect(run_op(OP_cumsum, TENSORS(i), ATTRS(attr_int("axis", 0))), DT_i8, DIMS(3),
+           V(100, -56, -57));
+}
+
+Test(interp, clip) {
+    Tensor x = make(DT_f32, DIMS(4), V(-3, NAN, 0.5, INFINITY)), i = counting(DT_i8, DIMS(4));
+    Attr low = attr_float("low", 1), high = attr_float("high", 2);
+    expect(run_op(OP_clip, TENSORS(x), ATTRS(low, high)), DT_f32, DIMS(4), V(1, NAN, 1, 2));
+    expect(run_op(OP_clip, TENSORS(x), ATTRS(low)), DT_f32, DIMS(4), V(1, NAN, 1, INFINITY));
+    expect(run_op(OP_clip, TENSORS(i), ATTRS(high)), DT_i8, DIMS(4), V(0, 1, 2, 2));
+}
+
+/* Two elements of x, each of which adds its multiple of the kernel, 1 2 3, to the result. */
+Test(interp, conv_transpose2d) {
+    Tensor x = make(DT_f32, DIMS(1, 1, 1, 2), V(1, 10));
+    Tensor w = make(DT_f32, DIMS(1, 1, 1, 3), V(1, 2, 3)), b = make(DT_f32, DIMS(1), V(100));
+    expect(run_op(OP_conv_transpose2d, TENSORS(x, w), ATTRS(INTS("stride", 1, 2))), DT_f32,
+           DIMS(1, 1, 1, 5), V(1, 2, 13, 20, 30));
+    expect(run_op(OP_conv_transpose2d, TENSORS(x, w, b),
+                  ATTRS(INTS("stride", 1, 2), INTS("pad", 0, 1, 0, 2), INTS("dilation", 1, 2),
+                        INTS("output_pad", 0, 1))),
+           DT_f32, DIMS(1, 1, 1, 5), V(100, 112, 100, 123, 100));
+    Tensor pair = make(DT_f32, DIMS(1, 2, 1, 1), V(1, 10));
+    Tensor each = make(DT_f32, DIMS(2, 2, 1, 1), V(1, 2, 3, 4));
+    expect(run_op(OP_conv_transpose2d, TENSORS(pair, each), ATTRS(attr_int("groups", 2))), DT_f32,
+           DIMS(1, 4, 1, 1), V(1, 2, 30, 40));
 }
 
 Test(interp, softmax) {

@@ -342,6 +342,29 @@ Test(loop_stream, depths_let_a_skew_pass) {
     }
 }
 
+/* Padding: what an inner loop reads depends on the outer one. Its reader waits for two rows first. */
+Test(loop_stream, depths_with_conditions_in_loops) {
+    Fixture f = start();
+    LDepths d;
+    const char *text =
+        "kernel fork(x: fifo f32[] read, a: fifo f32[] write, c: fifo f32[] write) { serial i in "
+        "0..32 { let v = fifo_read(x) fifo_write a = v fifo_write c = v } }\n"
+        "kernel pad(a: fifo f32[] read, b: fifo f32[] write) { declare t: private f32[1] serial i "
+        "in 0..6 { serial j in 0..8 { if (i - 1 >= 0) & (i - 1 < 4) { let v = fifo_read(a) t[0] = "
+        "v } "
+        "else { t[0] = 0.0 } if j < 4 { fifo_write b = t[0] } } } }\n"
+        "kernel join(b: fifo f32[] read, c: fifo f32[] read, y: fifo f32[] write) { serial i in "
+        "0..8 { let v = fifo_read(b) } serial i in 0..16 { let v = fifo_read(b) let u = "
+        "fifo_read(c) let w = fifo_read(c) fifo_write y = u + v + w } }\n";
+    cr_assert(find_depths(&f, text, 2, &d), "%s", diag_text(f.diag));
+    cr_assert_eq(d.channels.len, 3);
+    cr_assert_str_eq(d.channels.data[1].name, "c");
+    cr_assert(d.channels.data[1].depth >= 7 && d.channels.data[1].depth <= 12, "%lld",
+              (long long)d.channels.data[1].depth);
+    cr_assert_eq(d.starts[1], 0, "rows of zeros come first");
+    finish(&f);
+}
+
 Test(loop_stream, depths_of_what_cannot_end) {
     static const char *const faults[][2] = {
         {"kernel p(c: fifo f32[] write) { serial i in 0..8 { fifo_write c = 1.0 } } kernel q(c: "

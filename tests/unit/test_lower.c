@@ -193,6 +193,12 @@ Test(lower_movement, pad_never_reads_outside) {
     finish(&f, build1(&f.b, OP_pad, x, INTS("pads", 0, 1, 2, 1, 0, 3), attr_float("value", -1.5)));
 }
 
+Test(lower_movement, pad_cuts) {
+    Fixture f = fixture_create();
+    Value *x = build1(&f.b, OP_exp, fixture_input(&f, "x", "f32[N, 7, 20]"));
+    finish(&f, build1(&f.b, OP_pad, x, INTS("pads", 0, -2, 2, 1, -1, -5), attr_float("value", 3)));
+}
+
 Test(lower_movement, gather) {
     static const int64_t axes[] = {0, 1};
     for (size_t i = 0; i < COUNT_OF(axes); i++) {

@@ -120,7 +120,7 @@ Test(lower_fused, epilogue_that_uses_the_anchor_twice) {
 }
 
 Test(lower_fused, what_is_not_one_to_one_takes_two_kernels) {
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 5; i++) {
         Fixture f = fixture_create();
         Value *x = fixture_input(&f, "x", "f32[N, 20]"), *w = fixture_weight(&f, "f32[20, 18]");
         Body body = body_open(&f);
@@ -136,6 +136,7 @@ Test(lower_fused, what_is_not_one_to_one_takes_two_kernels) {
             y = build1(&f.b, OP_pad, y, INTS("pads", 0, 1, 0, 2));
             y = build1(&f.b, OP_pad, y, INTS("pads", 1, 0, 0, 0), attr_float("value", 1));
         }
+        if (i == 4) y = build1(&f.b, OP_pad, y, INTS("pads", 0, -1, 0, 2));
         cr_expect_eq(finish(&f, &body, y), 2, "case %d", i);
     }
 }

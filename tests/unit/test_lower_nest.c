@@ -240,6 +240,20 @@ Test(lower_reduction, softmax) {
     }
 }
 
+Test(lower_scan, cumsum) {
+    static const char *const shapes[] = {"f32[N, 10]", "f32[2, 3, 40]", "f32[3, 20, 5, 6]",
+                                         "i8[7, N]", "f16[3, 20]"};
+    for (size_t i = 0; i < COUNT_OF(shapes); i++) {
+        for (int axis = 0; axis < 2; axis++) {
+            Fixture f = fixture_create();
+            Value *x = fixture_input(&f, "x", shapes[i]);
+            Value *y = build1(&f.b, OP_cumsum, build2(&f.b, OP_add, x, x), attr_int("axis", axis),
+                              attr_bool("reverse", i % 2), attr_bool("exclusive", i / 2 % 2));
+            finish(&f, build1(&f.b, OP_neg, y));
+        }
+    }
+}
+
 Test(lower_reduction, nan_and_infinity) {
     Fixture f = fixture_create();
     static const double special[] = {NAN, INFINITY, -INFINITY, 1, 2, -3, 0, 7};

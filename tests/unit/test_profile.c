@@ -11,8 +11,8 @@
 #include "driver/profile.h"
 #include "driver/setup.h"
 
-static const char network[] = "network parts(x: f32[N, 16, 8, 8], v: f32[N, 64], m: f32[N, 24])\n"
-                              "    -> (a: f32[N, 32, 8, 8], b: f32[N, 4096], c: f32[N, N]) {\n"
+static const char network[] = "network parts(x: f32[N, 16, 8, 8], v: f32[N, 64], m: f32[N, 24]) "
+                              "-> (a: f32[N, 32, 8, 8], b: f32[N, 4096], c: f32[N, N]) {\n"
                               "  a = conv2d(x, 32, 3, pad=1)\n  b = dense(v, 4096)\n  c = "
                               "matmul(m, transpose(m, [1, 0]))\n}\n";
 

@@ -139,6 +139,7 @@ Test(simplify, movement) {
         {"slice(x, [0], [3], axes=[1])", "f32[N, 3]", OP_slice, 1, 1},
         {"pad(x, [0, 0, 0, 0])", "f32[N, 4]", OP_pad, 1, 0},
         {"pad(x, [0, 1, 0, 0])", "f32[N, 5]", OP_pad, 1, 1},
+        {"pad(x, [0, 1, 0, -1])", "f32[N, 4]", OP_pad, 1, 1},
         {"concat([x])", "f32[N, 4]", OP_concat, 1, 0},
         {"concat([x, x], axis=1)", "f32[N, 8]", OP_concat, 1, 1},
         {"resize(m, [N, 5])", "f32[2, N, 5]", OP_resize, 1, 0},

@@ -49,6 +49,18 @@ static void check(const char *op, const char *operands, int nattrs, const Attr *
     attr_ints(name, (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)),                     \
               (int64_t[]){__VA_ARGS__})
 
+/* The sizes are those of `sizes`. */
+static void check_range(const char *sizes, DType dtype, const char *expected) {
+    Fixture f = fixture_create();
+    TensorType list = fixture_type(&f, sizes);
+    Attr attrs[] = {attr_dim("start", &list.dims[0]), attr_dim("stop", &list.dims[1]),
+                    attr_dtype("dtype", dtype)};
+    const char *found = infer(&f, "range", "", 3, attrs);
+    cr_expect(!strcmp(found, expected), "range %s:\n  found    %s\n  expected %s", sizes, found,
+              expected);
+    arena_destroy(f.arena);
+}
+
 /* A list of dimensions needs the context in which they live, so these checks take text. */
 static void check_dims(const char *op, const char *operands, const char *attr, const char *dims,
                        const char *expected) {
@@ -92,6 +104,15 @@ Test(type_rules, pointwise) {
                attr_float("axis", 1));
     CHECK_WITH("softmax", "f32[N]", "'softmax': attribute 'axis' is given twice",
                attr_int("axis", 0), attr_int("axis", 0));
+}
+
+Test(type_rules, range) {
+    check_range("i32[0, N]", DT_i64, "i64[N]");
+    check_range("i32[N, N + 5]", DT_f32, "f32[5]");
+    check_range("i32[-3, 4]", DT_i8, "i8[7]");
+    check_range("i32[4, 1]", DT_i64, "i64[0]");
+    check_range("i32[1, N]", DT_i64, "i64[max(N, 1) - 1]");
+    check_range("i32[0, N]", DT_bool, "'range' yields numbers, not bool");
 }
 
 Test(type_rules, quantization) {
@@ -154,8 +175,10 @@ Test(type_rules, concat_split_pad) {
     CHECK_WITH("pad", "f32[N, 6]", "f32[N + 1, 8]", INTS("pads", 0, 2, 1, 0));
     CHECK_WITH("pad", "f32[N, 6]", "'pad' needs 4 numbers for f32[N, 6], found 2",
                INTS("pads", 1, 1));
-    CHECK_WITH("pad", "f32[6]", "'pad' needs numbers >= 0, found -1; use slice to cut",
-               INTS("pads", -1, 1));
+    CHECK_WITH("pad", "f32[N, 6]", "f32[N - 3, 6]", INTS("pads", -1, 1, -2, -1));
+    CHECK_WITH("pad", "f32[6]", "'pad': dimension 0 of f32[-1] is negative", INTS("pads", -4, -3));
+    CHECK_WITH("pad", "f32[6]", "'pad' needs numbers above -2147483648, found -9223372036854775808",
+               INTS("pads", INT64_MIN, INT64_MAX));
     CHECK_WITH("pad", "i8[6]", "'pad': the value cannot be represented in i8", INTS("pads", 1, 1),
                attr_float("value", 200));
     CHECK_WITH("pad", "f32[6]", "'pad': the size of the result's dimension 0 overflows",
@@ -258,6 +281,12 @@ Test(type_rules, reductions) {
                "'reduce_sum': axis 2 does not exist in f32[N, 3]; axes go from -2 to 1",
                INTS("axes", 2));
     CHECK_WITH("argmax", "f32[N, 3]", "i64[N]", attr_int("axis", 1));
+    CHECK_WITH("cumsum", "i8[N, 3]", "i8[N, 3]", attr_int("axis", -2));
+    CHECK_WITH("cumsum", "f32[N, 3]",
+               "'cumsum': axis 2 does not exist in f32[N, 3]; axes go from -2 to 1",
+               attr_int("axis", 2));
+    CHECK_WITH("cumsum", "bool[3]", "'cumsum' expects numbers, found bool[3] (use cast)",
+               attr_int("axis", 0));
     CHECK_WITH("softmax", "f32[N, 3]", "f32[N, 3]", attr_int("axis", 0));
     CHECK("softmax", "f32[]", "'softmax' needs an axis, and f32[] has none");
     CHECK("global_avg_pool", "f32[N, 3, H, W]", "f32[N, 3, 1, 1]");
@@ -314,6 +343,23 @@ Test(type_rules, convolution) {
                INTS("pad", 0, 0, 0, -1));
     CHECK_WITH("conv2d", "f32[N, 1, 9, 9]; f32[1, 1, 3, 3]",
                "'conv2d': the result's size overflows", INTS("pad", INT64_MAX, 0, INT64_MAX, 0));
+}
+
+Test(type_rules, transposed_convolution) {
+    CHECK_WITH("conv_transpose2d", "f32[N, 6, H, 5]; f32[6, 2, 2, 2]", "f32[N, 2, 2*H, 10]",
+               INTS("stride", 2, 2));
+    CHECK_WITH("conv_transpose2d", "f32[N, 6, H, 5]; f32[6, 2, 3, 3]; f32[4]",
+               "f32[N, 4, 2*H - 1, 11]", INTS("stride", 2, 2), INTS("pad", 1, 0, 1, 1),
+               INTS("output_pad", 0, 1), attr_int("groups", 2));
+    CHECK_WITH("conv_transpose2d", "i8[1, 1, 4, 4]; i8[1, 1, 3, 3]", "i32[1, 1, 10, 8]",
+               INTS("dilation", 3, 2));
+    CHECK_WITH("conv_transpose2d", "f32[1, 1, 0, 4]; f32[1, 1, 3, 3]",
+               "'conv_transpose2d' needs an image, found f32[1, 1, 0, 4], which has no pixels",
+               INTS("pad", 0, 0, 0, 0));
+    CHECK_WITH("conv_transpose2d", "f32[1, 1, H, 4]; f32[1, 1, 3, 3]",
+               "'conv_transpose2d': the result's size overflows", INTS("dilation", INT64_MAX, 1));
+    CHECK_WITH("conv_transpose2d", "f32[1, 2, 4, 4]; f32[2, 4611686018427387904, 3, 3]",
+               "'conv_transpose2d': the result's size overflows", attr_int("groups", 2));
 }
 
 Test(type_rules, pooling) {

@@ -1,0 +1,165 @@
+# Copyright nnc contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What one network, or one kernel, needs before it can be run: weights, inputs, expected results, and the files that
+compilers make. Made once for each batch, and kept."""
+
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+import machine
+from networks import LENGTH, LIBRARIES, PEERS, Kernel
+from prepare_kernel import prepare as prepare_kernel
+from process import PeerError, Worker
+from race import relative_error
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TWINS = ROOT / "tests/torch"
+
+
+def command(*words, timeout=900):
+    """Runs a program; returns seconds and its peak memory in MB. PeerError with its message if it fails."""
+    began = time.monotonic()
+    process = subprocess.Popen([str(w) for w in words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    text = process.stdout.read().decode(errors="replace")
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        last = (text.strip().splitlines() or [f"status {process.returncode}"])[-1]
+        raise PeerError(f"{pathlib.Path(str(words[0])).name}: {last}")
+    return time.monotonic() - began, usage.ru_maxrss / 1024
+
+
+class Subject:
+    """The files of one network at one batch, in `folder`."""
+
+    def __init__(self, cell, folder):
+        self.cell, self.folder = cell, folder
+
+    def error(self, results):
+        def arrays(path):
+            with np.load(path) as file:
+                return [file[name] for name in file.files]
+
+        return relative_error(arrays(results), arrays(self.folder / "expected.npz"))
+
+    def spec(self, peer, cell):
+        """What the engine is told."""
+        folder, subject = self.folder, cell.subject
+        spec = {"inputs": folder / "inputs.npz", "threads": cell.threads, "precision": cell.precision,
+                "onnx": folder / "network.onnx", "so": folder / "network.so", "weights": folder / "weights.safetensors",
+                "nnc_library": folder.parent / "nnc_model.so", "mcpu": machine.cpu_name(), "twins": TWINS}
+        if isinstance(subject, Kernel):
+            spec |= {"kind": subject.kind, "dims": subject.dims, "weight": folder / "weight.npy",
+                     "result": np.load(folder / "expected.npz")["arr_0"].shape,
+                     "library": folder.parent / f"kernel_{peer.name}.so"}
+        else:
+            spec |= {"network": subject.name, "channels_last": subject.channels_last}
+        return {name: str(value) if isinstance(value, pathlib.Path) else value for name, value in spec.items()}
+
+
+def build_helpers(work, nnc):
+    """The libraries through which workers call C code; those whose packages are missing are left out."""
+    runtime = nnc.parent / "runtime/libnnrt.a"
+    model = pathlib.Path(__file__).with_name("engines") / "nnc_model.c"
+    rest = [f"-I{ROOT / 'runtime'}", model, runtime, "-lpthreadpool", "-ldl", "-lm"]
+    command("cc", "-O2", "-shared", "-fPIC", "-o", work / "nnc_model.so", *rest)
+    command("cc", "-O2", "-DMODEL_MAIN", "-o", work / "nnc_model", *rest)
+    libraries = {"oneDNN": ["-ldnnl"], "OpenBLAS": ["-lopenblas"],
+                 "libxsmm": ["-lxsmm", "-lxsmmnoblas", "-lpthread", "-ldl", "-lm"]}
+    for peer in LIBRARIES:
+        source = ROOT / f"bench/kernels/{peer.name.lower()}.c"
+        try:
+            command("cc", "-O2", "-fopenmp", "-shared", "-fPIC", "-o", work / f"kernel_{peer.name}.so", source,
+                    *libraries[peer.name])
+        except PeerError as error:
+            print(f"left out: {peer.name}: {error}")
+
+
+def compile_all(subject, race, source, weights, bindings):
+    """What is compiled ahead: nnc's object and model, IREE's module. Returns what each compiler took."""
+    nnc, folder = race.options.nnc, subject.folder
+    common = [source, f"-weights={weights}", *bindings]
+    command(nnc, "export", *common, "-o", folder / "network.onnx")
+    seconds, peak = command(nnc, *common, "-emit=so", "-o", folder / "network.so")
+    return {"nnc": {"compile_s": seconds, "compile_mb": peak}}
+
+
+def first_result(subject, race):
+    """Seconds from the start of a C program to nnc's first result, with one thread; the median of five."""
+    program, folder, files = race.options.work / "nnc_model", subject.folder, []
+    with np.load(folder / "inputs.npz") as inputs:
+        for name in inputs.files:
+            files.append(folder / f"{name}.raw")
+            inputs[name].tofile(files[-1])
+    times = [command(program, folder / "network.so", 1, *files)[0] for _ in range(5)]
+    return sorted(times)[2]
+
+
+def disk_mb(path):
+    path = pathlib.Path(path)
+    if path.is_file():
+        return path.stat().st_size / 1e6
+    return sum(f.lstat().st_size for f in path.rglob("*") if f.is_file() and not f.is_symlink()) / 1e6
+
+
+def footprints(subject):
+    """MB on disk with everything that a run needs, Python itself not counted."""
+    folder, result = subject.folder, {}
+    site = machine.site_packages()
+    files = {"nnc": "network.so", "iree": "network.vmfb", "torch": "weights.safetensors",
+             "torch.compile": "weights.safetensors"}
+    for peer in PEERS:
+        own = folder / files.get(peer.name, "network.onnx")
+        if own.exists():
+            result[peer.name] = disk_mb(own) + sum(disk_mb(site / part) for part in peer.footprint)
+    return result
+
+
+def prepare(cell, race):
+    """The subject of a row, made if it is not there yet."""
+    work, subject = race.options.work, cell.subject
+    folder = work / f"{subject.name.replace(' ', '_').replace('×', 'x').replace(',', '')}-{cell.batch}"
+    made = Subject(cell, folder)
+    key = f"{subject.name}/batch {cell.batch}"
+    if (folder / "done").exists() and (folder / "done").read_text() == machine.file_hash(race.options.nnc):
+        return made
+    if not (work / "nnc_model.so").exists() or (work / "built").read_text() != machine.file_hash(race.options.nnc):
+        build_helpers(work, race.options.nnc)
+        (work / "built").write_text(machine.file_hash(race.options.nnc))
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("done", "network.vmfb"):
+        (folder / name).unlink(missing_ok=True)
+    race.say(f"{key}: weights, inputs and files")
+    facts = race.results["subjects"].setdefault(key, {})
+    if isinstance(subject, Kernel):
+        prepare_kernel(subject, folder)
+        facts |= compile_all(made, race, folder / "network.nn", folder / "weights.npz", [])
+    else:
+        command(sys.executable, pathlib.Path(__file__).with_name("prepare.py"), TWINS, subject.name, cell.batch, LENGTH,
+                folder)
+        bindings = [f"-bind=N={cell.batch}"] + ([f"-bind=T={LENGTH}"] if subject.sequence else [])
+        facts |= compile_all(made, race, ROOT / f"examples/{subject.name}.nn", folder / "weights.safetensors", bindings)
+        if "iree" in race.options.peers and race.versions.get("iree-base-compiler"):
+            facts["iree"] = compile_iree(made, race)
+        facts["nnc"]["first_result_s"] = first_result(made, race)
+        facts["disk_mb"] = footprints(made)
+    race.save()
+    (folder / "done").write_text(machine.file_hash(race.options.nnc))
+    return made
+
+
+def compile_iree(subject, race):
+    worker = Worker("iree", range(machine.core_count()), machine.core_count(), race.options.work / "iree.log")
+    began = time.monotonic()
+    try:
+        answer = worker.ask({"do": "compile", "onnx": str(subject.folder / "network.onnx")}, 600)
+        return {"compile_s": time.monotonic() - began, "compile_mb": answer["peak_mb"]}
+    except PeerError as error:
+        return {"failed": str(error)}
+    finally:
+        worker.close()
