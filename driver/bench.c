@@ -126,7 +126,9 @@ static bool profile(Compilation *c, Executable *executable, const Tensor *inputs
     bool ok = executable_compile(c, executable);
     c->target_options.hook = NULL;
     if (ok && executable->loaded.step_count == 0 && c->program->calls.len > 0) {
-        diag_error(c->diag, (Span){0}, "-profile: target %s cannot tell its kernels apart",
+        diag_error(c->diag, (Span){0},
+                   "-profile: target %s does not run one kernel after the other; the cycles of "
+                   "each task are in report.txt of the folder that it writes",
                    c->target->name);
         ok = fail(c, EXIT_USAGE);
     }
@@ -153,11 +155,13 @@ static bool write_profile(Compilation *c, const Profile *p) {
     size_t count = 0;
     if (o->trace) {
         profile_trace(p, &trace);
-        files[count++] = (OutputFile){o->trace, trace.data, trace.len, 0666};
+        files[count++] =
+            (OutputFile){.path = o->trace, .data = trace.data, .size = trace.len, .mode = 0666};
     }
     if (o->plot) {
         profile_plot(p, c->arena, &plot);
-        files[count++] = (OutputFile){o->plot, plot.data, plot.len, 0666};
+        files[count++] =
+            (OutputFile){.path = o->plot, .data = plot.data, .size = plot.len, .mode = 0666};
     }
     bool ok = count == 0 || outputs_write(c, files, count);
     str_free(&trace);

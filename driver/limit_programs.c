@@ -4,7 +4,7 @@
 
 enum {
     FMA_STEPS = 1 << 17,
-    READ_CHAINS = 8,           /* sums side by side: adding must not hold loading up */
+    READ_CHAINS = 8,           /* streams side by side, as a product reads its weights */
     SPREAD_COST = 1 << 30,     /* operations of an iteration: always worth a thread */
     MOST_ROWS_BYTES = 1 << 30, /* of one thread */
 };
@@ -123,8 +123,8 @@ static void read_all(Draft *d, int64_t rows, int64_t passes) {
     LStmt *loop = lb_for(b, LOOP_SERIAL, "row", lx_int(b, 0), lx_int(b, rows));
     LX row = lb_loop_var(b, loop);
     for (int i = 0; i < READ_CHAINS; i++) {
-        LX at[] = {lx_int(b, i)}, index = lane(d, lx_int(b, i * d->lanes));
-        LX value = lx_load(b, d->x, (LX[]){d->thread, row, index});
+        LX at[] = {lx_int(b, i)}, index = lane(d, lx_muli(b, row, d->lanes));
+        LX value = lx_load(b, d->x, (LX[]){d->thread, lx_int(b, i), index});
         lb_store(b, acc, at, lx_binary(b, LB_ADD, lx_load(b, acc, at), value), NULL);
     }
     lb_end(b, loop);
@@ -140,14 +140,16 @@ bool limit_program_read(const Compilation *c, int64_t threads, int64_t bytes, in
     int64_t lanes = target_lanes(&c->desc, 32), row_bytes = 4 * lanes * READ_CHAINS;
     int64_t rows = (bytes < MOST_ROWS_BYTES ? bytes : MOST_ROWS_BYTES) / row_bytes;
     if (rows < 1) return false;
+    rows -= rows > 1 && rows % 2 == 0; /* streams a power of two apart would meet in one set */
     int64_t run = threads * rows * row_bytes, passes = least > run ? least / run : 1;
     Draft d = {.module = module_create(c->arena, c->diag), .lanes = lanes};
     DimContext *dims = d.module->dims;
-    Dim input[3] = {dim_int(dims, threads), dim_int(dims, rows), dim_int(dims, row_bytes / 4)};
+    Dim input[3] = {dim_int(dims, threads), dim_int(dims, READ_CHAINS),
+                    dim_int(dims, rows * lanes)};
     Dim output[3] = {dim_int(dims, threads), dim_int(dims, READ_CHAINS), dim_int(dims, lanes)};
     draft_begin(&d, c, "read", input, output);
     read_all(&d, rows, passes);
-    Tensor in = tensor_new(c->arena, DT_f32, 3, (int64_t[]){threads, rows, row_bytes / 4});
+    Tensor in = tensor_new(c->arena, DT_f32, 3, (int64_t[]){threads, READ_CHAINS, rows * lanes});
     memset(in.data, 0, in.bytes); /* pages of their own, not the system's one of zeros */
     program->work = (double)run * (double)passes;
     return draft_end(&d, &in, threads, &program->executable);

@@ -56,8 +56,8 @@ static void find_limit(const Profile *p, double footprint, ProfileRow *row) {
     LimitKind level =
         level_for(limits, row->weight_bytes > row->bytes / 2 ? footprint : row->bytes);
     if (row->cold) level = LIMIT_MEMORY;
-    while (limits->rate[level] > 0 && row->bytes / limits->rate[level] > row->seconds &&
-           nearer(limits, level) != level) {
+    while (!row->cold && limits->rate[level] > 0 &&
+           row->bytes / limits->rate[level] > row->seconds && nearer(limits, level) != level) {
         level = nearer(limits, level);
     }
     double traffic = limits->rate[level] > 0 ? row->bytes / limits->rate[level] : 0;
