@@ -85,6 +85,7 @@ class Race:
 
     def contenders(self, cell):
         """Those that take part: a list of (peer, why not or None)."""
+        ahead = self.results["subjects"].get(subjects.key_of(cell), {})
         peers = PEERS
         if isinstance(cell.subject, Kernel):
             peers = [peer for peer in [PEERS[0], *LIBRARIES] if cell.subject.kind in peer.kinds]
@@ -96,6 +97,8 @@ class Race:
                 reason = f"no {cell.precision} on the CPU" if peer.name != "nnc" else f"no {cell.precision} yet"
             elif peer.first_row_only and (cell.batch, cell.threads) != (1, min(self.options.threads)):
                 reason = "gets ready too slowly to take part in more than one row a network"
+            elif ahead.get(peer.name, {}).get("failed"):
+                reason = ahead[peer.name]["failed"]
             elif peer.packages and not all(self.versions.get(p) for p in peer.packages):
                 reason = "not installed"
             yield peer, reason

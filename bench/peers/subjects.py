@@ -120,12 +120,17 @@ def footprints(subject):
     return result
 
 
+def key_of(cell):
+    """Under which the results hold what is known of the subject of a row."""
+    return f"{cell.subject.name}/batch {cell.batch}"
+
+
 def prepare(cell, race):
     """The subject of a row, made if it is not there yet."""
     work, subject = race.options.work, cell.subject
     folder = work / f"{subject.name.replace(' ', '_').replace('×', 'x').replace(',', '')}-{cell.batch}"
     made = Subject(cell, folder)
-    key = f"{subject.name}/batch {cell.batch}"
+    key = key_of(cell)
     if (folder / "done").exists() and (folder / "done").read_text() == machine.file_hash(race.options.nnc):
         return made
     if not (work / "nnc_model.so").exists() or (work / "built").read_text() != machine.file_hash(race.options.nnc):

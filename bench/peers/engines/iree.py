@@ -9,7 +9,8 @@ import sys
 import iree.runtime as runtime
 
 FLAGS = ["--iree-hal-target-device=local", "--iree-hal-local-target-device-backends=llvm-cpu",
-         "--iree-llvmcpu-target-cpu=host", "--iree-opt-level=O3", "--iree-opt-data-tiling=true"]
+         "--iree-llvmcpu-target-cpu=host", "--iree-opt-level=O3", "--iree-opt-data-tiling=true",
+         "--iree-llvmcpu-stack-allocation-limit=262144"]  # with its default, layer normalization is refused
 
 
 def compile_model(onnx, module):
