@@ -14,6 +14,14 @@ typedef struct Samples {
     Tensor *const *outputs; /* what is expected */
 } Samples;
 
+/* Hears of a loaded program's steps: mark(data, i) before step i of a run starts, mark(data, count)
+ * when all are done; in the thread that runs the network. What is loaded without a hook has nothing
+ * in it that asks for one. */
+typedef struct StepHook {
+    void (*mark)(void *data, size_t step);
+    void *data;
+} StepHook;
+
 typedef struct TargetOptions {
     const char *cpu, *triple, *features; /* -mcpu, -mtriple, -mattr; null: this machine */
     const char *device;                  /* -device */
@@ -24,6 +32,7 @@ typedef struct TargetOptions {
     bool runs_here; /* loaded, not written: without a -device, for the one that this machine has */
     uint64_t source_hash;   /* goes into the artifact */
     const Samples *samples; /* emit: where the target wants them, else null */
+    const StepHook *hook;   /* load: null: none */
 } TargetOptions;
 
 /* Files that one compilation writes, in memory. */
@@ -40,6 +49,15 @@ typedef struct LoadedNetwork {
     void *handle;
     void (*unload)(void *handle);
     size_t code_bytes; /* size of the object it came from */
+    /* With a hook: how many steps a run has, and which call of the program each is part of (null:
+     * step i is call i). */
+    size_t step_count;
+    const size_t *step_calls;
+    /* With a hook: what every new context is given before it runs; null: it needs nothing. */
+    void (*observe)(nn_context *context, const StepHook *hook);
+    /* A context is plain memory and weights stay where the caller has them: to make one anew in the
+     * same place costs next to nothing. */
+    bool in_host_memory;
 } LoadedNetwork;
 
 typedef struct Target {

@@ -8,7 +8,9 @@
 #include "driver/dump.h"
 #include "driver/execute.h"
 #include "driver/inputs.h"
-#include "driver/peak.h"
+#include "driver/limits.h"
+#include "driver/outputs.h"
+#include "driver/profile.h"
 #include "driver/setup.h"
 
 enum { MAX_RUNS = 1000000, WARM_RUNS = 3 };
@@ -52,6 +54,9 @@ typedef struct Report {
     Figures figures;
     double operations, peak; /* of a run; per second and core, 0: unknown */
     int64_t arena_bytes;
+    const Profile *profile; /* null: not asked for */
+    bool by_time;
+    Arena *arena;
 } Report;
 
 static void print_json(const Report *r) {
@@ -76,6 +81,7 @@ static void print_json(const Report *r) {
     }
     cJSON_AddNumberToObject(root, "arena_bytes", (double)r->arena_bytes);
     cJSON_AddNumberToObject(root, "weight_bytes", (double)r->network->weights_bytes);
+    if (r->profile) profile_json(r->profile, r->by_time, r->arena, root);
     char *text = cJSON_Print(root);
     if (text) puts(text);
     cJSON_free(text);
@@ -93,11 +99,12 @@ static void print_text(const Report *r) {
     printf("  work      %.4f GFLOP, %.2f GFLOP/s", 1e-9 * r->operations,
            1e-9 * r->operations / r->figures.median);
     if (r->peak > 0) {
-        printf(", %.1f %% of the f32 FMA limit (%.1f GFLOP/s, measured now)",
+        printf(", %.1f %% of the f32 FMA limit (%.1f GFLOP/s)",
                100 * r->operations / r->figures.median / r->peak, 1e-9 * r->peak);
     }
     printf("\n  memory    %lld bytes of activations, %zu bytes of weights\n",
            (long long)r->arena_bytes, r->network->weights_bytes);
+    if (r->profile) profile_print(r->profile, r->by_time, r->arena);
 }
 
 static int64_t value_or_zero(const nn_network *network, const nn_expr *expr,
@@ -106,8 +113,75 @@ static int64_t value_or_zero(const nn_network *network, const nn_expr *expr,
     return nn_eval(expr, symbols, network->symbol_count, &value) == NN_OK ? value : 0;
 }
 
-static bool bench(Compilation *c, Executable *executable, const Tensor *inputs,
-                  const int64_t *symbols) {
+static bool wants_profile(const Options *o) {
+    return o->profile || o->trace || o->plot || o->cold_weights;
+}
+
+/* A program of its own: what was measured as a whole has no marks in it. */
+static bool profile(Compilation *c, Executable *executable, const Tensor *inputs,
+                    const int64_t *symbols, int64_t threads, Profile *result) {
+    const Options *o = c->options;
+    ProfileClock *clock = profile_clock(c->arena);
+    c->target_options.hook = &clock->hook;
+    bool ok = executable_compile(c, executable);
+    c->target_options.hook = NULL;
+    if (ok && executable->loaded.step_count == 0 && c->program->calls.len > 0) {
+        diag_error(c->diag, (Span){0},
+                   "-profile: target %s does not run one kernel after the other; the cycles of "
+                   "each task are in report.txt of the folder that it writes",
+                   c->target->name);
+        ok = fail(c, EXIT_USAGE);
+    }
+    if (ok && o->cold_weights && !executable->loaded.in_host_memory) {
+        diag_error(c->diag, (Span){0}, "-cold-weights: target %s keeps weights on a device",
+                   c->target->name);
+        ok = fail(c, EXIT_USAGE);
+    }
+    if (ok) {
+        clock->mark = arena_array(c->arena, double, executable->loaded.step_count + 1);
+        ok = executable_bind(executable, inputs, symbols, (size_t)o->threads, c->diag);
+        if (ok && executable->loaded.observe)
+            executable->loaded.observe(executable->context, &clock->hook);
+        ok = ok && profile_measure(c, executable, clock, symbols, threads, result);
+        if (!ok) fail(c, executable_exit(executable));
+    }
+    return ok;
+}
+
+static bool write_profile(Compilation *c, const Profile *p) {
+    const Options *o = c->options;
+    StrBuf trace = {0}, plot = {0};
+    OutputFile files[2];
+    size_t count = 0;
+    if (o->trace) {
+        profile_trace(p, &trace);
+        files[count++] =
+            (OutputFile){.path = o->trace, .data = trace.data, .size = trace.len, .mode = 0666};
+    }
+    if (o->plot) {
+        profile_plot(p, c->arena, &plot);
+        files[count++] =
+            (OutputFile){.path = o->plot, .data = plot.data, .size = plot.len, .mode = 0666};
+    }
+    bool ok = count == 0 || outputs_write(c, files, count);
+    str_free(&trace);
+    str_free(&plot);
+    return ok || fail(c, EXIT_INPUT);
+}
+
+/* A limit that the network exceeds was measured while the machine was busy. */
+static double fma_limit(const Compilation *c, const Report *r) {
+    double rate = 0, reached = r->operations / r->figures.least;
+    bool fresh = c->options->fresh_limits;
+    for (int tries = 0; tries < 2 && rate <= reached; tries++, fresh = true) {
+        double found = limits_get(c, r->threads, 1u << LIMIT_FMA, fresh).rate[LIMIT_FMA];
+        if (found > rate) rate = found;
+    }
+    return rate;
+}
+
+static bool bench(Compilation *c, Executable *executable, Executable *profiled,
+                  const Tensor *inputs, const int64_t *symbols) {
     const Options *o = c->options;
     const nn_network *network = executable->network;
     Report report = {.network = network, .symbols = symbols};
@@ -119,12 +193,19 @@ static bool bench(Compilation *c, Executable *executable, const Tensor *inputs,
     report.threads = o->threads ? o->threads : executable->options.parallel_for ? c->desc.cores : 1;
     report.operations = (double)value_or_zero(network, &network->operations, symbols);
     report.arena_bytes = value_or_zero(network, &network->arena_bytes, symbols);
-    report.peak = peak_f32(c) * (double)report.threads;
+    if (!c->target->wants_sizes) report.peak = fma_limit(c, &report);
+    Profile *own = arena_new(c->arena, Profile);
+    if (wants_profile(o)) {
+        if (!profile(c, profiled, inputs, symbols, report.threads, own)) return false;
+        report.profile = own;
+        report.by_time = !o->sort || strcmp(o->sort, "time") == 0;
+        report.arena = c->arena;
+    }
     (o->json ? print_json : print_text)(&report);
-    return true;
+    return !report.profile || write_profile(c, own);
 }
 
-static bool bench_network(Compilation *c, Executable *executable) {
+static bool bench_network(Compilation *c, Executable *executable, Executable *profiled) {
     if (!compilation_run(c)) return false;
     const Graph *graph = c->source;
     Tensor *inputs = arena_array(c->arena, Tensor, (size_t)graph->ninputs + 1);
@@ -136,7 +217,7 @@ static bool bench_network(Compilation *c, Executable *executable) {
         if (!input_random(graph, i, symbols, 1, c->arena, &inputs[i], c->diag))
             return fail(c, EXIT_INPUT);
     }
-    return executable_compile(c, executable) && bench(c, executable, inputs, symbols);
+    return executable_compile(c, executable) && bench(c, executable, profiled, inputs, symbols);
 }
 
 /* -bind for an artifact: its symbols, 1 where none is given. */
@@ -155,7 +236,11 @@ static bool artifact_symbols(Compilation *c, const nn_network *network, int64_t 
     return true;
 }
 
-static bool bench_artifact(Compilation *c, Executable *executable) {
+static bool bench_artifact(Compilation *c, Executable *executable, Executable *profiled) {
+    if (wants_profile(c->options)) {
+        diag_error(c->diag, (Span){0}, "a profile needs the network's text, not an artifact");
+        return fail(c, EXIT_USAGE);
+    }
     if (!setup_target(c) || !executable_open(c->options->file, c->arena, executable, c->diag))
         return fail(c, EXIT_INPUT);
     const nn_network *network = executable->network;
@@ -170,17 +255,18 @@ static bool bench_artifact(Compilation *c, Executable *executable) {
         inputs[i] = tensor_new(c->arena, (DType)declared->type, declared->rank, dims);
         tensor_random(&inputs[i], 1, declared->name);
     }
-    return bench(c, executable, inputs, symbols);
+    return bench(c, executable, profiled, inputs, symbols);
 }
 
 int command_bench(const Options *options, Arena *arena) {
     Compilation *c = compilation_create(options, arena);
     c->runs_here = true;
-    Executable executable = {0};
+    Executable executable = {0}, profiled = {0};
     size_t length = strlen(options->file);
     bool artifact = length > 3 && strcmp(options->file + length - 3, ".so") == 0;
-    (artifact ? bench_artifact : bench_network)(c, &executable);
+    (artifact ? bench_artifact : bench_network)(c, &executable, &profiled);
     executable_close(&executable);
+    executable_close(&profiled);
     compilation_destroy(c);
     return c->status;
 }

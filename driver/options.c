@@ -35,7 +35,8 @@ const CommandSpec command_table[] = {
      "  nnc run net.nn -input image=random -check\n"},
     {"bench", COMMAND_BENCH, "nnc bench NET.nn|NET.so [options]", "measure latency",
      "  nnc bench net.nn -threads=1\n"
-     "  nnc bench net.nn -bind N=8 -json\n"},
+     "  nnc bench net.nn -bind N=8 -json\n"
+     "  nnc bench net.nn -bind N=1 -profile -plot=roofline.svg -trace=trace.json\n"},
     {"verify", COMMAND_VERIFY, "nnc verify NET.nn [options]",
      "compare all targets with the reference on generated inputs",
      "  nnc verify net.nn\n"
@@ -94,6 +95,15 @@ const OptionSpec option_table[] = {
     {"n", NUMBER, V | B, AT(runs), "N", "verify: how many inputs (8); bench: runs"},
     {"seconds", REAL, B, AT(seconds), "S", "least time to measure; default 1"},
     {"json", FLAG, B | I, AT(json), "", "print one JSON object"},
+    {"profile", FLAG, B, AT(profile), "",
+     "for each kernel: time, share, GFLOP/s, GB/s and share of the limit that binds it"},
+    {"sort", TEXT, B, AT(sort), "time|order",
+     "kernels of a profile: slowest first (default), or as run"},
+    {"trace", TEXT, B, AT(trace), "FILE.json", "write a profile's runs as a trace for Perfetto"},
+    {"plot", TEXT, B, AT(plot), "FILE.svg", "draw a profile's roofline"},
+    {"cold-weights", FLAG, B, AT(cold_weights), "",
+     "every run finds its weights in memory, not in a cache (cpu)"},
+    {"fresh-limits", FLAG, B, AT(fresh_limits), "", "measure the machine's limits anew"},
     {"targets", TEXT, V, AT(targets), "A,B", "which targets; default: all that run here"},
     {"MF", TEXT, C | X, AT(depfile), "FILE", "write a dependency file for make"},
     {"dump-ir", DUMP, NETWORK | P, AT(dump_ir), "before|after:PASS",
@@ -251,10 +261,9 @@ static bool check_once(const char *option, const NamedTexts *list) {
 static bool check_paths(const Options *options) {
     const struct {
         const char *option, *path;
-    } paths[] = {{"o", options->output_path},
-                 {"MF", options->depfile},
-                 {"report", options->report},
-                 {"dump-dir", options->dump_dir}};
+    } paths[] = {{"o", options->output_path}, {"MF", options->depfile},
+                 {"report", options->report}, {"trace", options->trace},
+                 {"plot", options->plot},     {"dump-dir", options->dump_dir}};
     for (size_t i = 0; i < COUNT_OF(paths); i++) {
         if (paths[i].path && !*paths[i].path)
             return options_complain("-%s needs a name, found ''", paths[i].option);
@@ -291,6 +300,10 @@ static bool check_complete(const Options *options) {
     }
     if (options->extra_weights && strcmp(options->extra_weights, "error") != 0) {
         return options_complain("-Wextra-weights takes error, found '%s'", options->extra_weights);
+    }
+    if (options->sort && strcmp(options->sort, "time") != 0 &&
+        strcmp(options->sort, "order") != 0) {
+        return options_complain("-sort takes time or order, found '%s'", options->sort);
     }
     if (options->fp && strcmp(options->fp, "strict") != 0 && strcmp(options->fp, "fast") != 0) {
         return options_complain("-fp takes strict or fast, found '%s'", options->fp);

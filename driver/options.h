@@ -35,7 +35,9 @@ typedef struct Options {
     const char *cpu, *triple, *features, *passes, *targets, *quantize, *fp, *precision, *report,
         *weights_out;
     const char *dump_ir, *dump_dir, *extra_weights, *depfile;
+    const char *trace, *plot, *sort; /* bench */
     bool dump_all, time_passes, verify, verbose, json, check;
+    bool profile, fresh_limits, cold_weights;
     int level;       /* -O0..-O3 */
     int64_t threads; /* 0: not given */
     int64_t runs;    /* -n */

@@ -127,8 +127,9 @@ static bool verify_target(Compilation *c, int64_t trials) {
         arena_destroy(arena);
     }
     if (ok && !compared && refused >= 0) ok = explain_refusal(c, graph, refused);
+    int failure = executable_exit(&executable);
     executable_close(&executable);
-    if (!ok) return fail(c, EXIT_INPUT);
+    if (!ok) return fail(c, failure);
     for (int i = 0; i < c->source->noutputs; i++) {
         printf("%-10s %-16s %-9s relative error %.2e, largest %.2e\n", c->target->name,
                c->source->output_names[i], worst[i].agrees ? "agrees" : "OFF", worst[i].relative_l2,

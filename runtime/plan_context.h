@@ -48,7 +48,9 @@ struct nn_context {
     nn_plan_memory *buffers;
     nn_plan_step *steps;
     int64_t *limits, *values, *bound;
-    nn_plan_port *ports; /* inputs, then outputs */
+    nn_plan_port *ports;                     /* inputs, then outputs */
+    void (*mark)(void *data, size_t launch); /* null: nobody measures */
+    void *mark_data;
     nn_report report;
     char message[NN_PLAN_MESSAGE_BYTES];
 };

@@ -257,13 +257,27 @@ static nn_status write_inputs(nn_context *c) {
     return status;
 }
 
+void nn_plan_observe(nn_context *c, void (*mark)(void *data, size_t launch), void *data) {
+    c->mark = mark;
+    c->mark_data = data;
+}
+
+static nn_status mark(nn_context *c, uint32_t launch) {
+    if (!c->mark) return NN_OK;
+    nn_status status = c->backend->finish(c->state, &c->report);
+    c->mark(c->mark_data, launch);
+    return status;
+}
+
 static nn_status launch_all(nn_context *c) {
-    nn_status status = NN_OK;
+    nn_status status = mark(c, 0);
     for (uint32_t i = 0; status == NN_OK && i < c->plan->launch_count; i++) {
         const nn_plan_step *step = &c->steps[i];
-        if (step->groups[0] == 0) continue;
-        status = c->backend->launch(c->state, step->kernel, &c->plan->launches[i], step->groups,
-                                    &c->report);
+        if (step->groups[0] > 0) {
+            status = c->backend->launch(c->state, step->kernel, &c->plan->launches[i], step->groups,
+                                        &c->report);
+        }
+        if (status == NN_OK) status = mark(c, i + 1);
     }
     return status;
 }

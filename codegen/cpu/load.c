@@ -69,6 +69,8 @@ bool cpu_load(const LProgram *program, const TargetDesc *desc, const TargetOptio
         loaded->handle = jit;
         loaded->unload = unload;
         loaded->code_bytes = code.size + (size_t)(code.nparts ? program->weight_bytes : 0);
+        loaded->step_count = program->calls.len;
+        loaded->in_host_memory = true;
     } else if (jit) {
         unload(jit);
         ok = false;

@@ -2,6 +2,8 @@
 #include "codegen/cpu/code.h"
 #include "codegen/cpu/overlap.h"
 
+#include <string.h>
+
 typedef struct Run {
     Code c;
     DimEmitter dims;
@@ -239,6 +241,20 @@ static void check_ports(Run *r) {
 
 /* ---- calls ---------------------------------------------------------------------------------- */
 
+/* mark(data, step), both at addresses of this process: only what is loaded here has a hook. */
+static void call_hook(Run *r, size_t step) {
+    Unit *unit = r->c.unit;
+    const StepHook *hook = unit->options->hook;
+    if (!hook) return;
+    void (*mark)(void *, size_t) = hook->mark;
+    uintptr_t address;
+    memcpy(&address, &mark, sizeof address);
+    LV callee = LLVMConstIntToPtr(unit_int(unit, (int64_t)address), unit->ptr);
+    LV data = LLVMConstIntToPtr(unit_int(unit, (int64_t)(uintptr_t)hook->data), unit->ptr);
+    LT type = LLVMFunctionType(unit->none, (LT[]){unit->ptr, unit->i64}, 2, false);
+    LLVMBuildCall2(r->c.b, type, callee, (LV[]){data, unit_int(unit, (int64_t)step)}, 2, "");
+}
+
 static void call_kernels(Run *r) {
     Unit *unit = r->c.unit;
     const LProgram *program = unit->program;
@@ -254,9 +270,11 @@ static void call_kernels(Run *r) {
         LV *args = arena_array(unit->arena, LV, (size_t)nargs + 1);
         args[0] = r->c.context;
         for (int p = 0; p < nargs; p++) args[p + 1] = tensor_address(r, call->args[p]);
+        call_hook(r, i);
         LLVMBuildCall2(r->c.b, LLVMGlobalGetValueType(callee), callee, args, (unsigned)nargs + 1,
                        "");
     }
+    call_hook(r, program->calls.len);
 }
 
 void emit_run(Unit *unit, LV function, const LV *kernels) {

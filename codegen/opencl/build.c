@@ -98,18 +98,21 @@ static nn_plan_launch plan_launch(const Build *b, const LCall *call, const CPart
     return launch;
 }
 
-static void add_launches(const Build *b, nn_plan *plan) {
+static void add_launches(const Build *b, nn_plan *plan, const size_t **launch_calls) {
     VEC(nn_plan_launch) launches = {0};
+    VEC(size_t) calls = {0};
     for (size_t c = 0; c < b->program->calls.len; c++) {
         const LCall *call = &b->program->calls.data[c];
         for (size_t i = 0; i < b->source->parts.len; i++) {
             const CPart *part = &b->source->parts.data[i];
             if (part->kernel != call->kernel) continue;
             vec_push(b->arena, &launches, plan_launch(b, call, part));
+            vec_push(b->arena, &calls, c);
         }
     }
     plan->launches = launches.data;
     plan->launch_count = (uint32_t)launches.len;
+    *launch_calls = calls.data;
 }
 
 static void add_buffers(const Build *b, nn_plan *plan) {
@@ -169,7 +172,7 @@ static void add_needs(const Build *b, nn_plan *plan) {
     plan->need_count = (uint32_t)needs.len;
 }
 
-static void fill_plan(const Build *b, nn_plan *plan) {
+static void fill_plan(const Build *b, nn_plan *plan, const size_t **launch_calls) {
     *plan = (nn_plan){.version = NN_PLAN_VERSION,
                       .struct_bytes = sizeof *plan,
                       .language = "opencl-c",
@@ -186,7 +189,7 @@ static void fill_plan(const Build *b, nn_plan *plan) {
         if (bytes > plan->local_bytes) plan->local_bytes = bytes;
     }
     add_buffers(b, plan);
-    add_launches(b, plan);
+    add_launches(b, plan, launch_calls);
     add_needs(b, plan);
     plan->plan_hash = nn_plan_hash(plan);
 }
@@ -247,6 +250,6 @@ void opencl_build(const LProgram *program, const TargetDesc *desc, const TargetO
                .dims = program->module->dims,
                .alignment = lprogram_alignment(program),
                .source = &network->source};
-    fill_plan(&b, &network->plan);
+    fill_plan(&b, &network->plan, &network->launch_calls);
     fill_network(&b, desc, options, &network->plan, &network->network);
 }

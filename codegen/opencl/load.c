@@ -109,6 +109,12 @@ static bool make_functions(Loaded *loaded, Diag *diag) {
            find_function(loaded, "create", &network->create, diag);
 }
 
+/* ---- steps ---------------------------------------------------------------------------------- */
+
+static void observe(nn_context *context, const StepHook *hook) {
+    nn_plan_observe(context, hook->mark, hook->data);
+}
+
 /* ---- loading --------------------------------------------------------------------------------- */
 
 bool opencl_load(const LProgram *program, const TargetDesc *desc, const TargetOptions *options,
@@ -135,6 +141,9 @@ bool opencl_load(const LProgram *program, const TargetDesc *desc, const TargetOp
     *result = (LoadedNetwork){.network = network,
                               .handle = loaded,
                               .unload = unload,
-                              .code_bytes = loaded->network.plan.source_bytes};
+                              .code_bytes = loaded->network.plan.source_bytes,
+                              .step_count = loaded->network.plan.launch_count,
+                              .step_calls = loaded->network.launch_calls,
+                              .observe = observe};
     return true;
 }

@@ -14,8 +14,9 @@ extern const char *const opencl_words[];
 /* Everything that is handed over, in memory of the arena. */
 typedef struct OpenclNetwork {
     CSource source;
-    nn_plan plan;       /* without weights */
-    nn_network network; /* without functions */
+    nn_plan plan;               /* without weights */
+    nn_network network;         /* without functions */
+    const size_t *launch_calls; /* the program's call that each launch is part of */
 } OpenclNetwork;
 
 bool opencl_describe(const TargetOptions *options, TargetDesc *desc, Arena *arena, Diag *diag);

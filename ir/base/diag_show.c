@@ -163,6 +163,14 @@ static void append_marks(StrBuf *out, const char *text, size_t begin, size_t end
     }
 }
 
+/* No word stands in blanks: the text of a place that a dump names is not known, only its lines. */
+static bool is_blank(const char *text, size_t length) {
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] != ' ') return false;
+    }
+    return length > 0;
+}
+
 void append_marked_line(StrBuf *out, Span span) {
     static const char ellipsis[] = "...";
     const Source *source = span.source;
@@ -171,6 +179,7 @@ void append_marked_line(StrBuf *out, Span span) {
     if (begin > view.end) begin = view.end; /* at the end of a line "\r\n" */
     if (end > view.end) end = view.end;
 
+    if (is_blank(source->text + view.begin, view.end - view.begin) && end > begin) return;
     int width = snprintf(NULL, 0, "%6d", span_line(span));
     str_printf(out, "%*d | %s", width, span_line(span), view.cut_before ? ellipsis : "");
     append_printable(out, source->text + view.begin, view.end - view.begin);

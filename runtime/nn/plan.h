@@ -111,6 +111,11 @@ nn_status nn_plan_create(const nn_network *network, const nn_plan *plan, const n
                          nn_context **context);
 nn_status nn_plan_run(nn_context *context, const void *io);
 void nn_plan_destroy(nn_context *context);
+
+/* For measurements: from the next run on the device finishes what it has before each launch, and
+ * mark(data, i) is called before launch i, mark(data, launch_count) after the last. A null mark
+ * ends it. */
+void nn_plan_observe(nn_context *context, void (*mark)(void *data, size_t launch), void *data);
 const char *nn_plan_message(const nn_context *context);
 
 #ifdef __cplusplus

@@ -216,3 +216,13 @@ Test(diag, suggests_near_names_only) {
     cr_assert_null(diag_suggest("x", ops, COUNT_OF(ops)));
     cr_assert_null(diag_suggest("", ops, COUNT_OF(ops)));
 }
+
+/* A dump knows the lines of the source that it came from, not what stood there. */
+Test(diag, unknown_text_is_not_shown) {
+    Arena *arena = arena_create();
+    Diag *diag = diag_create(arena, NULL);
+    const Source *source = diag_add_source(diag, "net.nn", "      \n        ", 15);
+    diag_error(diag, (Span){source, 9, 13}, "bad");
+    cr_assert_str_eq(diag_text(diag), "net.nn:2:3: error: bad\n");
+    arena_destroy(arena);
+}

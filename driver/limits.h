@@ -1,0 +1,40 @@
+/* The machine's limits, measured with the compiler's own code and kept between runs. */
+#ifndef NNC_DRIVER_LIMITS_H
+#define NNC_DRIVER_LIMITS_H
+
+#include "driver/pipeline.h"
+
+typedef enum LimitKind {
+    LIMIT_FMA,
+    LIMIT_L1,
+    LIMIT_L2,
+    LIMIT_LLC,
+    LIMIT_MEMORY,
+    LIMIT_COUNT
+} LimitKind;
+
+typedef struct Limits {
+    double rate[LIMIT_COUNT]; /* f32 operations, or bytes read, per second by all threads together;
+                                 0: unknown */
+    /* Bytes that the threads' caches of a level hold; 0: there is no such cache, or its size is
+     * unknown. */
+    int64_t capacity[LIMIT_COUNT];
+    int64_t threads;
+} Limits;
+
+extern const char *const limit_names[LIMIT_COUNT]; /* as shown */
+
+/* Limits of so many threads: those of the mask (bits 1 << LIMIT_*) that can be measured. Taken from
+ * the cache where it has them and fresh is false, else measured: the best of several windows that
+ * are spread in time, and written to the cache where that is possible. */
+Limits limits_get(const Compilation *c, int64_t threads, unsigned mask, bool fresh);
+
+/* ---- limits_cache.c -------------------------------------------------------------------------- */
+
+/* A file for each machine, processor, kind of code and number of threads in $XDG_CACHE_HOME/nnc or
+ * ~/.cache/nnc (or $NNC_CACHE_DIR, as for OpenCL; empty: nowhere). What is read back is believed
+ * only where it is a file of ours with finite, positive rates for this very key. */
+void limits_cache_read(const Compilation *c, Limits *limits);
+void limits_cache_write(const Compilation *c, const Limits *limits);
+
+#endif
