@@ -158,7 +158,8 @@ class Race:
         self.rows = cells(self.options)
         for cell in self.rows:
             known = self.results["cells"].get(cell.key, {})
-            if known.get("versions") == self.versions and "rounds_ns" in known["peers"].get("nnc", {}):
+            whole = cell.precision not in PEERS[0].precisions or "rounds_ns" in known.get("peers", {}).get("nnc", {})
+            if known.get("versions") == self.versions and whole:
                 self.done += 1
                 continue
             try:

@@ -137,14 +137,15 @@ class Cell:
 def cells(options):
     """All that is to be measured, in order. options: names, batches, threads, precisions (lists), quick."""
     rows = []
-    for network in NETWORKS:
-        if options.networks and network.name not in options.networks or options.quick and not network.quick:
-            continue
-        for batch, precision, threads in product(options.batches, options.precisions, options.threads):
-            if batch in network.batches or options.networks:
-                rows.append(Cell(network, batch, threads, precision))
+    for precision in options.precisions:
+        for network in NETWORKS:
+            if options.networks and network.name not in options.networks or options.quick and not network.quick:
+                continue
+            for batch, threads in product(options.batches, options.threads):
+                if batch in network.batches or options.networks:
+                    rows.append(Cell(network, batch, threads, precision))
     for kernel in KERNELS:
         if options.networks and "kernels" not in options.networks or options.quick and not kernel.quick:
             continue
         rows += [Cell(kernel, 1, threads, "f32") for threads in options.threads if "f32" in options.precisions]
-    return rows
+    return sorted(rows, key=lambda cell: cell.precision != "f32")

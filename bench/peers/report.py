@@ -5,9 +5,9 @@
 from networks import KERNELS, LIBRARIES, NETWORKS, PEERS
 from race import median
 
-EXPLAINED = """Numbers under a peer are its time divided by nnc's, as the median over rounds in which all ran in turn, with the quartiles
-in brackets: **above 1, nnc is faster; below 1, the peer is**. A dash stands for a contender that did not take part; why
-is said below each table."""
+EXPLAINED = """Numbers under a peer are its time divided by nnc's, as the median over rounds in which all ran in turn, with
+the quartiles in brackets: **above 1, nnc is faster; below 1, the peer is**. Where nnc has no number, a peer's is its time.
+A dash stands for a contender that did not take part; why is said below each table."""
 
 
 def own_ms(entry):
@@ -15,8 +15,8 @@ def own_ms(entry):
 
 
 def ratio_text(entry):
-    if "ratio" not in entry:
-        return "–"
+    if "ratio" not in entry:  # nnc did not take part: what there is to say is the time
+        return f"{own_ms(entry):.3f} ms" if "rounds_ns" in entry else "–"
     middle, low, high = entry["ratio"]
     digits = 2 if middle < 10 else 1 if middle < 100 else 0
     return f"{middle:.{digits}f} [{low:.{digits}f}–{high:.{digits}f}]"
@@ -128,7 +128,8 @@ PREPARATION_HEADER = ["network", "contender", "compile ahead, s", "load, s", "pe
 
 
 def used(cells, known):
-    return [p.name for p in known if any("ratio" in row["peers"].get(p.name, {}) for _, row in cells)]
+    return [p.name for p in known
+            if p.name != "nnc" and any("rounds_ns" in row["peers"].get(p.name, {}) for _, row in cells)]
 
 
 def aligned(header, rows):
