@@ -1,6 +1,10 @@
 # Copyright nnc contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A worker as its parent sees it: asked one thing at a time, given up when it takes too long."""
+"""A worker as its parent sees it: asked one thing at a time, given up when it takes too long.
+
+Between its answer and the next request a worker is stopped, with all that it started: threads that spin for a while after
+a run, as those of pthreadpool and onnxruntime do for some 30 ms, would take a core from the next contender.
+"""
 
 import json
 import os
@@ -30,6 +34,7 @@ class Worker:
 
     def ask(self, request, timeout):
         """The answer to a request; PeerError after `timeout` seconds, an error there, or its death."""
+        self.signal(signal.SIGCONT)
         try:
             self.process.stdin.write(json.dumps(request).encode() + b"\n")
             self.process.stdin.flush()
@@ -45,10 +50,18 @@ class Worker:
             if not part:
                 raise PeerError(self.death())
             line += part
+        self.signal(signal.SIGSTOP)
         answer = json.loads(line)
         if "error" in answer:
             raise PeerError(answer["error"].strip().split("\n")[0][:300])
         return answer
+
+    def signal(self, number):
+        """To the worker and all that it started."""
+        try:
+            os.killpg(self.process.pid, number)
+        except ProcessLookupError:
+            pass
 
     def death(self):
         status = self.process.wait()
@@ -56,10 +69,7 @@ class Worker:
 
     def close(self):
         """Ends it and all that it started."""
-        try:
-            os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+        self.signal(signal.SIGKILL)
         self.process.wait()
         for stream in (self.process.stdin, self.process.stdout, self.log):
             try:

@@ -10,7 +10,8 @@ requests, so that several workers can wait while one runs.
     {"do": "load", "spec": {...}}   {"import_s", "load_s", "first_s", "peak_mb", "settings"}; the spec says what to run
     {"do": "compile", "onnx": FILE} {"peak_mb"}; only engines that compile ahead
     {"do": "outputs", "to": FILE}   {}; the results of a run as FILE.npz
-    {"do": "run", "seconds": S}     {"ns": [...]}: runs for about that long, at least once
+    {"do": "run", "seconds": S}     {"ns": [...]}: runs for about that long, at least once; before that once untimed,
+                                    which brings caches and threads back, unless one run takes longer than that
 """
 
 import importlib
@@ -44,7 +45,7 @@ def timed(run, seconds):
 
 class Worker:
     def __init__(self, module):
-        self.module, self.engine = module, None
+        self.module, self.engine, self.run_s = module, None, 0.0
 
     def load(self, request):
         import numpy as np
@@ -73,7 +74,11 @@ class Worker:
         return {}
 
     def run(self, request):
-        return {"ns": timed(self.engine.run, request["seconds"])}
+        if self.run_s < request["seconds"]:
+            self.engine.run()
+        times = timed(self.engine.run, request["seconds"])
+        self.run_s = min(times) / 1e9
+        return {"ns": times}
 
 
 def main():

@@ -9,6 +9,7 @@
 import pathlib
 import sys
 import tempfile
+import time
 import types
 import unittest
 
@@ -98,6 +99,18 @@ class Processes(unittest.TestCase):
         self.assertEqual(self.ask("run"), {"ns": [1, 2, 4], "engine": "made-up"})
         self.assertEqual(self.ask("run")["ns"], [1, 2, 4])
 
+    def state(self):
+        text = pathlib.Path(f"/proc/{self.worker.process.pid}/stat").read_text()
+        return text.rsplit(")", 1)[1].split()[0]
+
+    def test_between_answers_it_is_stopped(self):
+        for _ in range(2):
+            self.ask("run")
+            end = time.monotonic() + 10
+            while self.state() != "T" and time.monotonic() < end:
+                time.sleep(0.001)
+            self.assertEqual(self.state(), "T")
+
     def test_errors_are_one_line(self):
         with self.assertRaisesRegex(PeerError, "^no$"):
             self.ask("fail")
@@ -130,6 +143,17 @@ class Timing(unittest.TestCase):
         times = worker.timed(lambda: calls.append(1), 0.05)
         self.assertGreater(len(times), 10)
         self.assertLess(sum(times), 0.2e9)
+
+
+    def test_a_turn_begins_with_a_run_that_is_not_timed(self):
+        calls = []
+        made = worker.Worker("made-up")
+        made.engine = types.SimpleNamespace(run=lambda: calls.append(time.sleep(0.002)))
+        self.assertEqual(len(made.run({"seconds": 0.01})["ns"]), len(calls) - 1)
+        self.assertEqual(len(made.run({"seconds": 0.001})["ns"]), 1)  # a run takes longer than the turn
+        before = len(calls)
+        made.run({"seconds": 0.001})
+        self.assertEqual(len(calls), before + 1)
 
 
 class Errors(unittest.TestCase):
