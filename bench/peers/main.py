@@ -16,7 +16,7 @@ import report
 import subjects
 from networks import LIBRARIES, NETWORKS, PEERS, Kernel, cells
 from process import PeerError, Worker
-from race import alternate, ratios
+from race import alternate, complete, ratios
 
 TOLERANCE = {"f32": 1e-3, "bf16": 5e-2}  # above it, a contender disagrees and is not timed
 
@@ -123,7 +123,8 @@ class Race:
         return worker
 
     def measure(self, cell, subject):
-        row = {"peers": {}, "precision": cell.precision, "threads": cell.threads, "batch": cell.batch}
+        row = {"peers": {}, "precision": cell.precision, "threads": cell.threads, "batch": cell.batch,
+               "rounds": self.options.rounds}
         workers = {}
         try:
             for peer, reason in self.contenders(cell):
@@ -158,7 +159,8 @@ class Race:
         self.rows = cells(self.options)
         for cell in self.rows:
             known = self.results["cells"].get(cell.key, {})
-            whole = cell.precision not in PEERS[0].precisions or "rounds_ns" in known.get("peers", {}).get("nnc", {})
+            wanted = [peer.name for peer, _ in self.contenders(cell)]
+            whole = complete(known, wanted, self.options.rounds, cell.precision in PEERS[0].precisions)
             if known.get("versions") == self.versions and whole:
                 self.done += 1
                 continue

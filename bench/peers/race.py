@@ -57,6 +57,14 @@ def ratios(times, base):
     return result
 
 
+def complete(row, wanted, rounds, with_nnc):
+    """Whether a row of earlier results need not be measured again: it has all these contenders, in as many rounds."""
+    peers = row.get("peers", {})
+    if with_nnc and "rounds_ns" not in peers.get("nnc", {}):
+        return False
+    return set(wanted) <= set(peers) and row.get("rounds", 0) >= rounds
+
+
 def relative_error(results, references):
     """The greatest relative error in the 2-norm; inf where shapes differ or something is not finite."""
     import numpy as np

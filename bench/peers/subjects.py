@@ -3,10 +3,12 @@
 """What one network, or one kernel, needs before it can be run: weights, inputs, expected results, and the files that
 compilers make. Made once for each batch, and kept."""
 
+import json
 import os
 import pathlib
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -22,12 +24,17 @@ TWINS = ROOT / "tests/torch"
 
 
 def command(*words, timeout=900):
-    """Runs a program; returns seconds and its peak memory in MB. PeerError with its message if it fails."""
+    """Runs a program; returns seconds and its peak memory in MB. PeerError with its message if it fails or hangs."""
     began = time.monotonic()
     process = subprocess.Popen([str(w) for w in words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    watch = threading.Timer(timeout, process.kill)
+    watch.start()
     text = process.stdout.read().decode(errors="replace")
     _, status, usage = os.wait4(process.pid, 0)
+    watch.cancel()
     process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0 and time.monotonic() - began >= timeout:
+        raise PeerError(f"{pathlib.Path(str(words[0])).name}: not done within {timeout:.0f} s")
     if process.returncode != 0:
         last = (text.strip().splitlines() or [f"status {process.returncode}"])[-1]
         raise PeerError(f"{pathlib.Path(str(words[0])).name}: {last}")
@@ -125,37 +132,54 @@ def key_of(cell):
     return f"{cell.subject.name}/batch {cell.batch}"
 
 
+def remembered(folder):
+    """What is known of the files in a folder: of which nnc and IREE they are, and the facts that were found."""
+    try:
+        return json.loads((folder / "made.json").read_text())
+    except (OSError, ValueError):
+        return {}
+
+
 def prepare(cell, race):
-    """The subject of a row, made if it is not there yet."""
-    work, subject = race.options.work, cell.subject
+    """The subject of a row, made if it is not there yet. What is known of it comes to race.results."""
+    work, subject, nnc = race.options.work, cell.subject, machine.file_hash(race.options.nnc)
     folder = work / f"{subject.name.replace(' ', '_').replace('×', 'x').replace(',', '')}-{cell.batch}"
-    made = Subject(cell, folder)
-    key = key_of(cell)
-    if (folder / "done").exists() and (folder / "done").read_text() == machine.file_hash(race.options.nnc):
-        return made
-    if not (work / "nnc_model.so").exists() or (work / "built").read_text() != machine.file_hash(race.options.nnc):
+    made, known = Subject(cell, folder), remembered(folder)
+    if not (work / "built").exists() or (work / "built").read_text() != nnc:
         build_helpers(work, race.options.nnc)
-        (work / "built").write_text(machine.file_hash(race.options.nnc))
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in ("done", "network.vmfb"):
-        (folder / name).unlink(missing_ok=True)
-    race.say(f"{key}: weights, inputs and files")
-    facts = race.results["subjects"].setdefault(key, {})
+        (work / "built").write_text(nnc)
+    if known.get("nnc") != nnc:
+        folder.mkdir(parents=True, exist_ok=True)
+        race.say(f"{key_of(cell)}: weights, inputs and files")
+        known = known | {"nnc": nnc, "facts": make(made, race)}
+    iree = race.versions.get("iree-base-compiler")
+    if not isinstance(subject, Kernel) and iree and "iree" in race.options.peers:
+        source = [iree, machine.file_hash(folder / "network.onnx")]
+        if known.get("iree") != source:
+            race.say(f"{key_of(cell)}: IREE compiles")
+            known |= {"iree": source, "iree_facts": compile_iree(made, race)}
+        known["facts"] |= {"iree": known["iree_facts"], "disk_mb": footprints(made)}
+    (folder / "made.json").write_text(json.dumps(known))
+    race.results["subjects"][key_of(cell)] = known["facts"]
+    race.save()
+    return made
+
+
+def make(made, race):
+    """The files of a subject but for IREE's; returns what compilers took, and disk space."""
+    cell, folder = made.cell, made.folder
+    subject = cell.subject
+    (folder / "made.json").unlink(missing_ok=True)
     if isinstance(subject, Kernel):
         prepare_kernel(subject, folder)
-        facts |= compile_all(made, race, folder / "network.nn", folder / "weights.npz", [])
-    else:
-        command(sys.executable, pathlib.Path(__file__).with_name("prepare.py"), TWINS, subject.name, cell.batch, LENGTH,
-                folder)
-        bindings = [f"-bind=N={cell.batch}"] + ([f"-bind=T={LENGTH}"] if subject.sequence else [])
-        facts |= compile_all(made, race, ROOT / f"examples/{subject.name}.nn", folder / "weights.safetensors", bindings)
-        if "iree" in race.options.peers and race.versions.get("iree-base-compiler"):
-            facts["iree"] = compile_iree(made, race)
-        facts["nnc"]["first_result_s"] = first_result(made, race)
-        facts["disk_mb"] = footprints(made)
-    race.save()
-    (folder / "done").write_text(machine.file_hash(race.options.nnc))
-    return made
+        return compile_all(made, race, folder / "network.nn", folder / "weights.npz", [])
+    command(sys.executable, pathlib.Path(__file__).with_name("prepare.py"), TWINS, subject.name, cell.batch, LENGTH,
+            folder)
+    bindings = [f"-bind=N={cell.batch}"] + ([f"-bind=T={LENGTH}"] if subject.sequence else [])
+    facts = compile_all(made, race, ROOT / f"examples/{subject.name}.nn", folder / "weights.safetensors", bindings)
+    facts["nnc"]["first_result_s"] = first_result(made, race)
+    facts["disk_mb"] = footprints(made)
+    return facts
 
 
 def compile_iree(subject, race):

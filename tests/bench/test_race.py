@@ -81,6 +81,32 @@ class Alternating(unittest.TestCase):
         self.assertEqual(race.ratios({"nnc": [2], "a": [3]}, "nnc")["a"], (1.5, 1.5, 1.5))
 
 
+class Resuming(unittest.TestCase):
+    def test_a_row_is_kept_if_it_has_all_that_is_wanted(self):
+        row = {"rounds": 7, "peers": {"nnc": {"rounds_ns": [1]}, "torch": {"failed": "crashed"}}}
+        self.assertTrue(race.complete(row, ["nnc", "torch"], 7, True))
+        self.assertTrue(race.complete(row, ["nnc"], 3, True))
+        self.assertFalse(race.complete(row, ["nnc", "torch", "iree"], 7, True))
+        self.assertFalse(race.complete(row, ["nnc"], 9, True))
+        self.assertFalse(race.complete({}, ["nnc"], 1, True))
+
+    def test_a_row_without_nnc_is_measured_again(self):
+        row = {"rounds": 7, "peers": {"nnc": {"failed": "no bf16 yet"}, "torch": {"rounds_ns": [1]}}}
+        self.assertFalse(race.complete(row, ["nnc", "torch"], 7, True))
+        self.assertTrue(race.complete(row, ["nnc", "torch"], 7, False))
+
+
+class Commands(unittest.TestCase):
+    def test_a_program_that_hangs_is_ended(self):
+        import subjects
+
+        with self.assertRaisesRegex(PeerError, "sleep: not done within 0 s"):
+            subjects.command("sleep", 60, timeout=0.2)
+        with self.assertRaisesRegex(PeerError, "sh: why$"):
+            subjects.command("sh", "-c", "echo why; exit 3")
+        self.assertLess(subjects.command("true")[0], 10)
+
+
 class Processes(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()
