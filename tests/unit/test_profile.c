@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <cjson/cJSON.h>
 #include <criterion/criterion.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,7 +62,13 @@ static void start(Case *t, int64_t n) {
     cr_assert(profile_measure(t->c, &t->executable, clock, &n, 1, &t->profile));
 }
 
+static int remove_entry(const char *path, const struct stat *s, int type, struct FTW *place) {
+    (void)s, (void)type, (void)place;
+    return remove(path);
+}
+
 static void finish(Case *t) {
+    cr_expect_eq(nftw(t->folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS), 0);
     executable_close(&t->executable);
     compilation_destroy(t->c);
     arena_destroy(t->arena);
