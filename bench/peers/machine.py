@@ -16,8 +16,13 @@ SHOWN_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "amx
 DEBIAN = ("libdnnl-dev", "libopenblas-dev", "libxsmm-dev")
 
 
+def cores():
+    """The CPUs that this process may use."""
+    return sorted(os.sched_getaffinity(0))
+
+
 def core_count():
-    return len(os.sched_getaffinity(0))
+    return len(cores())
 
 
 def site_packages():

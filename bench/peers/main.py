@@ -43,6 +43,8 @@ def parse(arguments):
     parser.add_argument("-quick", action="store_true", help="few networks, three rounds, no TVM")
     parser.add_argument("-json", type=pathlib.Path, metavar="FILE", help="results; what it holds already is kept")
     parser.add_argument("-report", type=pathlib.Path, metavar="FILE", help="write the table as Markdown")
+    parser.add_argument("-minutes", type=float, default=float("inf"), metavar="N",
+                        help="begin no row after that; called again, the race goes on where it stopped")
     parser.add_argument("-fresh", action="store_true", help="measure again what the results hold already")
     parser.add_argument("-nnc", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("-work", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
@@ -68,7 +70,7 @@ class Race:
         self.versions = machine.versions(options.nnc, PEERS)
         self.results |= {"machine": machine.describe(), "versions": self.versions,
                          "command": " ".join(["scripts/bench-peers", *machine.shown_arguments(sys.argv[1:])])}
-        self.began, self.done = time.monotonic(), 0
+        self.began, self.done, self.left_out = time.monotonic(), 0, []
 
     def save(self):
         partial = self.path.with_suffix(".partial")
@@ -107,7 +109,7 @@ class Race:
         """A worker that has loaded, run once, and agrees; PeerError if not."""
         spec = subject.spec(peer, cell)
         began = time.monotonic()
-        worker = Worker(peer.engine, range(cell.threads), cell.threads, self.options.work / "worker.log")
+        worker = Worker(peer.engine, machine.cores()[:cell.threads], cell.threads, self.options.work / "worker.log")
         try:
             entry |= worker.ask({"do": "load", "spec": spec}, peer.load_timeout)
             entry["start_s"] = time.monotonic() - began
@@ -164,6 +166,9 @@ class Race:
             if known.get("versions") == self.versions and whole:
                 self.done += 1
                 continue
+            if time.monotonic() - self.began > 60 * self.options.minutes:
+                self.left_out.append(cell.key)
+                continue
             try:
                 subject = subjects.prepare(cell, self)
                 row = self.measure(cell, subject)
@@ -174,7 +179,9 @@ class Race:
             self.done += 1
             self.save()
             print(report.row_line(cell.key, row), flush=True)
-        shown = {cell.key for cell in self.rows}
+        shown = {cell.key for cell in self.rows} - set(self.left_out)
+        self.results["left_out"] = report.left_out(self.rows, self.left_out, self.options)
+        self.save()
         print(report.terminal(self.results, shown))
         if self.options.report:
             self.options.report.write_text(report.markdown(self.results, shown, self.options))

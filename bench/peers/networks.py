@@ -16,6 +16,11 @@ class Network:
     channels_last: bool = False  # torch is faster with images in this order
     quick: bool = False
 
+    @property
+    def source(self):
+        """The network text, relative to the root of the tree."""
+        return "bench/peers/nothing.nn" if self.name == "nothing" else f"examples/{self.name}.nn"
+
 
 @dataclass(frozen=True)
 class Kernel:
@@ -60,6 +65,7 @@ class Kernel:
 
 
 NETWORKS = [
+    Network("nothing", quick=True),  # what a call takes
     Network("resnet18", quick=True, channels_last=True),
     Network("resnet50", batches=(1, 8), channels_last=True),
     Network("mobilenet_v2", quick=True, channels_last=True),

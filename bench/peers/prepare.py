@@ -14,6 +14,8 @@ import sys
 import numpy as np
 import torch
 
+import twins
+
 
 def inputs_of(case, batch, length):
     """The inputs of a test case at another batch, and sequences at another length."""
@@ -29,14 +31,13 @@ def inputs_of(case, batch, length):
 
 
 def main():
-    twins, name, batch, length, folder = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5]
-    sys.path.insert(0, twins)
-    import networks
+    folder, name, batch, length, to = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5]
+    known, networks = twins.load(folder)
     from safetensors.torch import save_model
 
-    folder = pathlib.Path(folder)
+    folder = pathlib.Path(to)
     torch.manual_seed(17)
-    build, cases, _ = networks.NETWORKS[name]
+    build, cases, _ = known[name]
     case = next(iter(list(cases())[-1:]))
     model = networks.make_telling(build(), case)
     inputs = inputs_of(case, batch, length)

@@ -16,10 +16,15 @@ def own_ms(entry):
 
 def ratio_text(entry):
     if "ratio" not in entry:  # nnc did not take part: what there is to say is the time
-        return f"{own_ms(entry):.3f} ms" if "rounds_ns" in entry else "–"
+        return f"{ms(entry)} ms" if "rounds_ns" in entry else "–"
     middle, low, high = entry["ratio"]
     digits = 2 if middle < 10 else 1 if middle < 100 else 0
     return f"{middle:.{digits}f} [{low:.{digits}f}–{high:.{digits}f}]"
+
+
+def ms(entry):
+    value = own_ms(entry)
+    return f"{value:.3f}" if value >= 0.1 else f"{value:.5f}"
 
 
 def row_line(key, row):
@@ -29,7 +34,7 @@ def row_line(key, row):
     parts = []
     for name, entry in row["peers"].items():
         if "rounds_ns" in entry:
-            parts.append(f"{name} {own_ms(entry):.3f} ms" + (f" ×{entry['ratio'][0]:.2f}" if "ratio" in entry else ""))
+            parts.append(f"{name} {ms(entry)} ms" + (f" ×{entry['ratio'][0]:.2f}" if "ratio" in entry else ""))
         else:
             parts.append(f"{name}: {entry['failed']}")
     return f"  {key}: " + "; ".join(parts)
@@ -71,7 +76,7 @@ def latencies(cells, peers):
     for key, row in cells:
         name = key.split("/")[0] + (f", {row['precision']}" if row["precision"] != "f32" else "")
         own = row["peers"].get("nnc", {})
-        rows.append([name, str(row["batch"]), str(row["threads"]), f"{own_ms(own):.3f}" if "rounds_ns" in own else "–",
+        rows.append([name, str(row["batch"]), str(row["threads"]), ms(own) if "rounds_ns" in own else "–",
                      *[ratio_text(row["peers"].get(p, {})) for p in peers]])
     return rows
 
@@ -87,7 +92,8 @@ def summary(cells, peers):
     """One row a peer: in how many rows it is faster or slower, and the mean of the ratios."""
     rows = []
     for peer in peers:
-        middle = [row["peers"][peer]["ratio"] for _, row in cells if "ratio" in row["peers"].get(peer, {})]
+        middle = [row["peers"][peer]["ratio"] for key, row in cells
+                  if "ratio" in row["peers"].get(peer, {}) and not key.startswith("nothing/")]
         if not middle:
             continue
         wins, losses = sum(low > 1 for _, low, _ in middle), sum(high < 1 for _, _, high in middle)
@@ -127,6 +133,20 @@ PREPARATION_HEADER = ["network", "contender", "compile ahead, s", "load, s", "pe
                       "on disk, MB"]
 
 
+def left_out(rows, late, options):
+    """Lines about what a table of these rows does not have, and why; late: keys of those for which there was no time."""
+    shown, lines = {row.subject for row in rows}, []
+    if absent := [s.name for s in [*NETWORKS, *KERNELS] if s not in shown]:
+        lines.append("not chosen: " + ", ".join(absent))
+    for batch in options.batches:
+        if few := [n.name for n in NETWORKS if n in shown and (n.name, batch) not in
+                   {(row.subject.name, row.batch) for row in rows}]:
+            lines.append(f"batch {batch}, to keep the race within an hour: {', '.join(few)}")
+    if late:
+        lines.append(f"no time was left (-minutes): {', '.join(late)}")
+    return lines
+
+
 def used(cells, known):
     return [p.name for p in known
             if p.name != "nnc" and any("rounds_ns" in row["peers"].get(p.name, {}) for _, row in cells)]
@@ -148,7 +168,8 @@ def terminal(results, shown):
         peers = used(cells, contenders)
         parts += ["", aligned([title, "batch", "threads", "nnc ms", *peers], latencies(cells, peers)), "",
                   aligned(SUMMARY_HEADER, summary(cells, peers)), *reasons(cells)]
-    parts += ["", "A peer's number is its time over nnc's, median [quartiles]: above 1, nnc is faster."]
+    parts += ["", *(f"left out: {line}" for line in results.get("left_out", []))]
+    parts += ["A peer's number is its time over nnc's, median [quartiles]: above 1, nnc is faster."]
     return "\n".join(parts)
 
 
@@ -159,13 +180,15 @@ def markdown(results, shown, options):
     lines += [f"- command: `{results['command']}`",
               f"- rounds: {options.rounds}; every contender in turn in each of them, beginning with another one",
               "- versions: " + ", ".join(f"{n} {v or 'not installed'}" for n, v in results["versions"].items()), ""]
+    lines[-1:] = [*(f"- left out: {line}" for line in results.get("left_out", [])), ""]
     networks, kernels = select(results, shown, NETWORKS), select(results, shown, KERNELS)
     if networks:
         peers = used(networks, PEERS)
         lines += ["## Latency of networks", "", EXPLAINED, "",
                   *table(["network", "batch", "threads", "nnc, ms", *peers], latencies(networks, peers)), "",
                   *table(SUMMARY_HEADER, summary(networks, peers)), "", *reasons(networks), "",
-                  "Sequences have 128 tokens. A row counts as faster or slower where the quartiles stand on one side of 1.",
+                  "Sequences have 128 tokens. What a call itself takes is in every number; the network `nothing` shows how much: it",
+                  "matters in rows of a few microseconds. A row counts as faster or slower where the quartiles stand on one side of 1.",
                   ""]
     if kernels:
         peers = used(kernels, LIBRARIES)

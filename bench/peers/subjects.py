@@ -29,7 +29,8 @@ def command(*words, timeout=900):
     process = subprocess.Popen([str(w) for w in words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     watch = threading.Timer(timeout, process.kill)
     watch.start()
-    text = process.stdout.read().decode(errors="replace")
+    with process.stdout as stream:
+        text = stream.read().decode(errors="replace")
     _, status, usage = os.wait4(process.pid, 0)
     watch.cancel()
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -176,14 +177,14 @@ def make(made, race):
     command(sys.executable, pathlib.Path(__file__).with_name("prepare.py"), TWINS, subject.name, cell.batch, LENGTH,
             folder)
     bindings = [f"-bind=N={cell.batch}"] + ([f"-bind=T={LENGTH}"] if subject.sequence else [])
-    facts = compile_all(made, race, ROOT / f"examples/{subject.name}.nn", folder / "weights.safetensors", bindings)
+    facts = compile_all(made, race, ROOT / subject.source, folder / "weights.safetensors", bindings)
     facts["nnc"]["first_result_s"] = first_result(made, race)
     facts["disk_mb"] = footprints(made)
     return facts
 
 
 def compile_iree(subject, race):
-    worker = Worker("iree", range(machine.core_count()), machine.core_count(), race.options.work / "iree.log")
+    worker = Worker("iree", machine.cores(), machine.core_count(), race.options.work / "iree.log")
     began = time.monotonic()
     try:
         answer = worker.ask({"do": "compile", "onnx": str(subject.folder / "network.onnx")}, 600)

@@ -203,7 +203,7 @@ def options(**given):
 class Rows(unittest.TestCase):
     def test_names_are_files(self):
         for network in NETWORKS:
-            self.assertTrue((ROOT / f"examples/{network.name}.nn").exists(), network.name)
+            self.assertTrue((ROOT / network.source).exists(), network.name)
 
     def test_all_of_the_full_table(self):
         keys = [cell.key for cell in cells(options())]
@@ -261,10 +261,37 @@ class Reports(unittest.TestCase):
         self.assertIn("tvm not installed", text)
         self.assertNotIn("unet", text)
 
+    def test_a_call_is_no_network_in_the_summary(self):
+        results = made_up_results()
+        results["cells"]["nothing/batch 1/threads 1/f32"] = results["cells"]["unet/batch 1/threads 1/f32"]
+        self.assertEqual(report.summary(list(results["cells"].items()), ["openvino"])[0][:2], ["openvino", "2"])
+
+    def test_short_times_have_digits(self):
+        self.assertEqual(report.ms({"rounds_ns": [2500]}), "0.00250")
+        self.assertEqual(report.ms({"rounds_ns": [2500000]}), "2.500")
+
     def test_the_terminal_says_the_same(self):
         text = report.terminal(made_up_results(), {"unet/batch 1/threads 1/f32"})
         self.assertRegex(text, r"unet +1 +1 +2\.500 +0\.50 \[0\.40–0\.90\] +12\.0 \[11\.0–13\.0\]")
         self.assertIn("above 1, nnc is faster", text)
+
+
+class LeftOut(unittest.TestCase):
+    def test_what_is_missing_is_named(self):
+        chosen = options(networks=["resnet50", "unet"])
+        rows = [cell for cell in cells(chosen) if (cell.subject.name, cell.batch) != ("unet", 8)]
+        lines = report.left_out(rows, ["unet/batch 1/threads 2/f32"], chosen)
+        self.assertTrue(lines[0].startswith("not chosen: nothing, resnet18") and "conv" in lines[0])
+        self.assertEqual(lines[1], "batch 8, to keep the race within an hour: unet")
+        self.assertEqual(lines[2], "no time was left (-minutes): unet/batch 1/threads 2/f32")
+        results = made_up_results() | {"left_out": lines}
+        text = report.markdown(results, {"unet/batch 1/threads 1/f32"}, types.SimpleNamespace(rounds=2))
+        self.assertIn("- left out: batch 8, to keep", text)
+        self.assertIn("left out: batch 8, to keep", report.terminal(results, {"unet/batch 1/threads 1/f32"}))
+
+    def test_a_full_table_leaves_no_network_out(self):
+        lines = report.left_out(cells(options(batches=[1])), [], options(batches=[1]))
+        self.assertEqual(lines, [])
 
 
 class Machine(unittest.TestCase):

@@ -2,19 +2,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """The network as torchvision or transformers build it, with the same weights."""
 
-import sys
-
 import torch
+
+import twins
 
 
 class Engine:
     def __init__(self, spec, inputs):
-        sys.path.insert(0, spec["twins"])
-        import networks
         from safetensors.torch import load_model
 
+        known, networks = twins.load(spec["twins"])
+
         torch.set_num_threads(spec["threads"])
-        model = networks.NETWORKS[spec["network"]][0]()
+        model = known[spec["network"]][0]()
         load_model(model, spec["weights"])
         model.eval().requires_grad_(False)
         self.inputs = {name: torch.from_numpy(x) for name, x in inputs.items()}
