@@ -26,7 +26,10 @@ TWINS = ROOT / "tests/torch"
 def command(*words, timeout=900):
     """Runs a program; returns seconds and its peak memory in MB. PeerError with its message if it fails or hangs."""
     began = time.monotonic()
-    process = subprocess.Popen([str(w) for w in words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    # A function to run in the child makes Popen fork: after vfork, Linux counts the most memory that this process ever had
+    # as the child's.
+    process = subprocess.Popen([str(w) for w in words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                               preexec_fn=lambda: None)
     watch = threading.Timer(timeout, process.kill)
     watch.start()
     with process.stdout as stream:

@@ -31,7 +31,7 @@ class Engine:
         self.args = () if named else tuple(self.inputs.values())
         self.kwargs = self.inputs | {"use_cache": False} if named else {}
         self.model = self.prepared(model, notes)
-        self.settings = ", ".join(notes)
+        self.settings = ", ".join(notes or ["eager"])
 
     def prepared(self, model, notes):
         return model
