@@ -118,6 +118,7 @@ static bool is_private(const Fuser *f, const Node *node, const Group *group) {
 /* Whether node can be computed where the anchor's element is at hand. */
 static bool can_follow(const Fuser *f, const Group *group, const Node *node) {
     return fuse_role(node) == ROLE_POINTWISE && !info_of(f, node)->group &&
+           !undoes_narrowing(node) &&
            type_same_shape(&node->results[0]->type, &group->anchor->results[0]->type);
 }
 

@@ -8,6 +8,7 @@
 
 typedef struct PassOptions {
     double quantize_delta; /* -quantize=delta:D; 0: only layers with @delta */
+    bool bf16;             /* -precision=bf16: contractions take operands in bf16 */
     bool fp_fast;
 } PassOptions;
 

@@ -96,6 +96,8 @@ static bool produce(const Case *c, StrBuf *out) {
     PassContext context = {.module = module, .target = &target, .diag = c->diag, .report = &report};
     const char *step = header(c, "quantize");
     if (step) context.options.quantize_delta = strtod(step, NULL);
+    const char *precision = header(c, "precision");
+    context.options.bf16 = precision && !strcmp(precision, "bf16");
     size_t count = choose_passes(c, list);
     const PassInspector inspector = {.verify = true};
     bool sound = count > 0 && passes_run(&context, module->graph, list, count, &inspector);
