@@ -353,12 +353,12 @@ static bool has_parameters(const Graph *graph) {
 }
 
 static bool check_subject(void *data) {
-    static const Way own_ways[] = {{"native -O0", NULL, 0, 0, NULL, NULL},
-                                   {"native -O1", NULL, 1, 0, NULL, NULL},
-                                   {"native -O2", NULL, 2, 0, NULL, NULL}};
-    static const Way some_ways[] = {{"native -O3", NULL, 3, 0, NULL, NULL},
-                                    {"x86-64-v2 -O2", "x86-64-v2", 2, 0, NULL, NULL},
-                                    {"x86-64-v3 -O2", "x86-64-v3", 2, 0, NULL, NULL}};
+    static const Way own_ways[] = {{"native -O0", NULL, 0, 0, NULL, NULL, NULL},
+                                   {"native -O1", NULL, 1, 0, NULL, NULL, NULL},
+                                   {"native -O2", NULL, 2, 0, NULL, NULL, NULL}};
+    static const Way some_ways[] = {{"native -O3", NULL, 3, 0, NULL, NULL, NULL},
+                                    {"x86-64-v2 -O2", "x86-64-v2", 2, 0, NULL, NULL, NULL},
+                                    {"x86-64-v3 -O2", "x86-64-v3", 2, 0, NULL, NULL, NULL}};
     Subject *s = data;
     s->arena = arena_create();
     s->diag = diag_create(s->arena, NULL);
