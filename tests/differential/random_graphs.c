@@ -327,7 +327,7 @@ static bool check_way(Subject *s, const Way *way) {
 
 /* Quantization changes results: what the graph means after it is the reference. */
 static bool check_quantized(const Subject *unquantized) {
-    static const Way way = {"native -O2, quantized", NULL, 2, 0.04, NULL, NULL};
+    static const Way way = {.name = "native -O2, quantized", .level = 2, .delta = 0.04};
     Subject s = *unquantized;
     Compiled c;
     bool ok = compiled_make(&c, s.graph, &way, s.arena, s.diag);

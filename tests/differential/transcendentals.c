@@ -177,17 +177,18 @@ static void source_fill(Source *s, float *x, float *y) {
 
 /* ---- errors ------------------------------------------------------------------------------------- */
 
-/* Half-way cases aside, an f32 near `value` has this distance from the next. */
+/* Distance of an f32 of that size from the next. */
 static double last_place(double value) {
-    int exponent;
-    frexp(value, &exponent);
-    if (value == 0 || exponent < -125) exponent = -125;
-    if (exponent > 128) exponent = 128;
-    return ldexp(1, exponent - 24);
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    int exponent = (int)(bits >> 52 & 0x7ff) - 1022;
+    exponent = exponent < -125 ? -125 : exponent > 128 ? 128 : exponent;
+    bits = (uint64_t)(exponent - 24 + 1023) << 52;
+    memcpy(&value, &bits, sizeof value);
+    return value;
 }
 
-static double error_of(const FunctionCase *f, double x, double y, double result) {
-    double wanted = f->reference(x, y);
+static double error_of(const FunctionCase *f, double x, double wanted, double result) {
     if (isnan(wanted) || isnan(result)) return isnan(wanted) && isnan(result) ? 0 : HUGE_VAL;
     if (isinf(x) && isinf(wanted)) return result == wanted ? 0 : HUGE_VAL;
     /* What is too large for an f32 counts as the first number that is. */
@@ -204,10 +205,10 @@ typedef struct Worst {
     float x, y, result;
 } Worst;
 
-static void find_worst(const FunctionCase *f, const float *x, const float *y, const float *result,
-                       Worst *worst) {
+static void find_worst(const FunctionCase *f, const float *x, const float *y, const double *wanted,
+                       const float *result, Worst *worst) {
     for (int i = 0; i < CHUNK; i++) {
-        double error = error_of(f, (double)x[i], (double)y[i], (double)result[i]);
+        double error = error_of(f, (double)x[i], wanted[i], (double)result[i]);
         if (error > worst->error) *worst = (Worst){error, x[i], y[i], result[i]};
     }
 }
@@ -220,45 +221,77 @@ static const char *network_text(const FunctionCase *f, Arena *arena) {
                         f->two ? "2" : "", CHUNK, f->two ? "2" : "", f->expression);
 }
 
-static bool run_all(const FunctionCase *f, const Compiled *c, bool all, Worst *worst) {
+typedef struct Level {
+    const Way *way;
+    Compiled compiled;
+    Worst worst;
+} Level;
+
+typedef struct Levels {
+    Level list[WAY_COUNT];
+    size_t count;
+} Levels;
+
+static bool run_level(const FunctionCase *f, Level *level, const Tensor *in, const double *wanted,
+                      Arena *arena) {
+    int64_t count = CHUNK;
+    Tensor out = tensor_new(arena, DT_f32, 1, &count);
+    RunOptions options = {.symbols = &count, .threads = 1, .placement = AT_END};
+    const char *fault = compiled_run(&level->compiled, in, &out, arena, &options);
+    if (fault) printf("%s, %s: %s\n", f->name, level->way->name, fault);
+    if (!fault) find_worst(f, in[0].data, in[1].data, wanted, out.data, &level->worst);
+    return !fault;
+}
+
+static bool run_all(const FunctionCase *f, Levels *levels, bool all) {
     Source source = source_of(f, all);
     bool ok = true;
     while (source.at < source.end && ok) {
         Arena *arena = arena_create();
         int64_t count = CHUNK;
         Tensor in[2] = {tensor_new(arena, DT_f32, 1, &count), tensor_new(arena, DT_f32, 1, &count)};
-        Tensor out = tensor_new(arena, DT_f32, 1, &count);
-        source_fill(&source, in[0].data, in[1].data);
-        RunOptions options = {.symbols = &count, .threads = 1, .placement = AT_END};
-        const char *fault = compiled_run(c, in, &out, arena, &options);
-        if (fault) printf("%s: %s\n", f->name, fault);
-        ok = !fault;
-        if (ok) find_worst(f, in[0].data, in[1].data, out.data, worst);
+        float *x = in[0].data, *y = in[1].data;
+        double *wanted = arena_array(arena, double, CHUNK);
+        source_fill(&source, x, y);
+        for (int i = 0; i < CHUNK; i++) wanted[i] = f->reference((double)x[i], (double)y[i]);
+        for (size_t l = 0; l < levels->count && ok; l++)
+            ok = run_level(f, &levels->list[l], in, wanted, arena);
         arena_destroy(arena);
     }
     return ok;
 }
 
-static bool check(const FunctionCase *f, const Way *way, bool all) {
+static bool report(const FunctionCase *f, const Level *level) {
+    const Worst *worst = &level->worst;
+    double bound = f->without_fma > 0 && !level->compiled.desc.fma ? f->without_fma : f->bound;
+    bool ok = worst->error <= bound;
+    printf("%-10s %-16s %7.3f of %5.2f at %a", f->name, level->way->name, worst->error, bound,
+           (double)worst->x);
+    if (f->two) printf(", %a", (double)worst->y);
+    printf("%s\n", ok ? "" : "  FAILED");
+    if (!ok) printf("  is %a\n", (double)worst->result);
+    return ok;
+}
+
+static bool check(const FunctionCase *f, bool all) {
     Arena *arena = arena_create();
     Diag *diag = diag_create(arena, NULL);
     const char *text = network_text(f, arena);
     FrontendOptions options = {0};
     Module *module = frontend_load_text("net.nn", text, strlen(text), &options, arena, diag);
-    Compiled c;
-    Worst worst = {0};
-    bool ok = module && compiled_make(&c, module->graph, way, arena, diag);
-    if (!ok) {
-        printf("%s, %s: does not compile:\n%s\n", f->name, way->name, diag_text(diag));
-    } else {
-        double bound = f->without_fma > 0 && !c.desc.fma ? f->without_fma : f->bound;
-        ok = run_all(f, &c, all, &worst) && worst.error <= bound;
-        printf("%-10s %-16s %7.3f of %5.2f at %a", f->name, way->name, worst.error, bound,
-               (double)worst.x);
-        if (f->two) printf(", %a", (double)worst.y);
-        printf("%s\n", ok ? "" : "  FAILED");
-        if (!ok) printf("  is %a\n", (double)worst.result);
-        compiled_free(&c);
+    Levels levels = {0};
+    bool ok = module;
+    for (size_t w = WAY_NATIVE; w < WAY_COUNT && ok; w++) {
+        if (!way_runs_here(&ways[w])) continue;
+        Level *level = &levels.list[levels.count++];
+        level->way = &ways[w];
+        ok = compiled_make(&level->compiled, module->graph, level->way, arena, diag);
+    }
+    if (!ok) printf("%s does not compile:\n%s\n", f->name, diag_text(diag));
+    ok = ok && run_all(f, &levels, all);
+    for (size_t l = 0; l < levels.count; l++) {
+        ok = ok && report(f, &levels.list[l]);
+        compiled_free(&levels.list[l].compiled);
     }
     arena_destroy(arena);
     return ok;
@@ -270,8 +303,7 @@ int main(int argc, char **argv) {
     int failures = 0;
     for (size_t i = 0; i < COUNT_OF(functions); i++) {
         if (only && strcmp(only, functions[i].name) != 0) continue;
-        for (size_t w = WAY_NATIVE; w < WAY_COUNT; w++)
-            if (way_runs_here(&ways[w])) failures += !check(&functions[i], &ways[w], all);
+        failures += !check(&functions[i], all);
     }
     printf("%d failures\n", failures);
     return failures != 0;
