@@ -3,6 +3,7 @@
 #define NNC_IR_TARGET_DESC_H
 
 #include "ir/base/base.h"
+#include "ir/dtype.h"
 
 typedef struct TargetDesc {
     const char *name; /* for dumps and reports only */
@@ -38,6 +39,14 @@ static inline int target_lanes(const TargetDesc *target, int element_bits) {
     int lanes = target->vector_bits / element_bits;
     if (target->most_lanes > 0 && lanes > target->most_lanes) lanes = target->most_lanes;
     return lanes > 1 ? lanes : 1;
+}
+
+/* How many elements of each type, neighbours along a sum, an instruction multiplies and adds to one
+ * accumulator (f32, or i32 of integers); 1: there is no such instruction. */
+static inline int target_dot(const TargetDesc *target, DType a, DType b) {
+    if (a == DT_bf16 && b == DT_bf16) return target->bf16_dot ? 2 : 1;
+    if (a == DT_u8 && b == DT_i8) return target->vnni ? 4 : 1;
+    return 1;
 }
 
 /* Elements of that many bits that one work-item loads at once; at least 1. */

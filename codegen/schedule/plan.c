@@ -65,7 +65,8 @@ static double vector_cost(const Planner *p, int axis) {
     for (int i = 0; i < c->noperands; i++)
         if (c->operands[i].along[axis] == STRIDE_ANY) step += lanes / reuse(p, i);
     double blocks = (double)ceil_div(p->extent[axis], lanes) / (double)p->extent[axis];
-    if (!c->axes[axis].reduced) return results * blocks * (steps * step + store);
+    int dot = axis != c->dot_axis && c->dot > 1 ? c->dot : 1;
+    if (!c->axes[axis].reduced) return results * blocks * (steps / dot * step + store);
     double across = 2; /* lanes are combined in halves, two operations each */
     for (int n = lanes; n > 1; n /= 2) across += 2;
     return results * (steps * blocks * step + across);
@@ -248,6 +249,8 @@ static int choose_unroll(const Planner *p, const ContractionPlan *plan) {
     int64_t extent = p->extent[part.axis], block = p->c->axes[part.axis].block;
     if (part.axis == plan->vector_axis || !p->fixed[part.axis]) return 1;
     if (part.kind != PART_WHOLE) extent = part.kind == PART_INSIDE ? block : extent / block;
+    if (plan->dot > 1 && part.axis == p->c->dot_axis && part.kind != PART_BLOCKS)
+        extent /= plan->dot;
     while (accumulators * unroll < ENOUGH && unroll < MOST_UNROLLED && extent % (2 * unroll) == 0)
         unroll *= 2;
     return unroll;
@@ -294,6 +297,8 @@ ContractionPlan contraction_plan(const Contraction *c, const TargetDesc *target,
     }
     plan.vector_axis = choose_vector_axis(&p);
     if (plan.vector_axis >= 0) plan.lanes = c->axes[plan.vector_axis].lanes;
+    /* Lanes along the dot axis hold one element each. */
+    plan.dot = c->dot > 1 && plan.vector_axis >= 0 && plan.vector_axis != c->dot_axis ? c->dot : 1;
     if (plan.vector_axis < 0) plan.vector_axis = choose_scalar_axis(&p);
     choose_tile(&p, &plan);
     plan.unroll = choose_unroll(&p, &plan);
