@@ -59,6 +59,12 @@ typedef struct Memo {
     LX result;
 } Memo;
 
+/* A value whose element is at hand, whatever index is asked for. */
+typedef struct Known {
+    const Value *value;
+    LX element;
+} Known;
+
 typedef struct Kernel {
     Lowering *l;
     LBuilder builder;
@@ -81,6 +87,7 @@ typedef struct Kernel {
     VEC(Leaf) leaves;
     VEC(LTensor *) args; /* of the call, one a parameter */
     VEC(Memo) memo;
+    VEC(Known) known; /* of a kernel with several stages: what the earlier ones computed */
 } Kernel;
 
 /* What a family lowers: root with the nest of the anchor. uses: within the body. */
@@ -299,6 +306,12 @@ bool lower_window(const Job *job);
 bool lower_softmax(const Job *job);
 bool lower_cumsum(const Job *job);
 bool lower_argmax(const Job *job);
+
+/* ---- kernels of several stages: bodies with several anchors ---------------------------------- */
+
+/* row_chain.c: reductions of rows, and pointwise operators on them and on the rows. */
+bool row_chain_fits(const Job *job, const Value *const *anchors, size_t count);
+bool lower_row_chain(const Job *job);
 
 /* ---- names.c, pack.c ------------------------------------------------------------------------- */
 

@@ -27,6 +27,7 @@ static const TargetDesc target = {
     .broadcast_operand = true,
     .fma = true,
     .fma_ports = 2,
+    .multi_stage = true,
     .l1_bytes = 48 << 10,
     .l2_bytes = 2 << 20,
     .cores = 2,
