@@ -97,6 +97,7 @@ typedef struct Job {
     const int *uses;
     const Node **path;
     int path_length;
+    const char *family; /* of the kernel's name; null: the anchor's operator */
 } Job;
 
 /* ---- kernel.c -------------------------------------------------------------------------------- */
@@ -312,6 +313,9 @@ bool lower_argmax(const Job *job);
 /* row_chain.c: reductions of rows, and pointwise operators on them and on the rows. */
 bool row_chain_fits(const Job *job, const Value *const *anchors, size_t count);
 bool lower_row_chain(const Job *job);
+/* attention.c: a product, operators on the scores, softmax, another product, and movement. */
+bool attention_fits(const Job *job, const Value *const *anchors, size_t count);
+bool lower_attention(const Job *job);
 
 /* ---- names.c, pack.c ------------------------------------------------------------------------- */
 
