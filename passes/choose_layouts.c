@@ -202,17 +202,6 @@ static void enclose_touched(Chooser *c, bool *yields_blocks) {
 
 /* ---- applying -------------------------------------------------------------------------------- */
 
-/* The body's input i gets the layout of the operand; inside it is seen in the default one. */
-static void adopt_operand(Node *node, int i) {
-    Graph *body = node->body;
-    Value *input = body->inputs[i];
-    input->type.layout = node->operands[i]->type.layout;
-    Builder b = {.graph = body, .before = body->first, .path = input->path, .span = input->span};
-    Value *plain = build1(&b, OP_relayout, input, attr_layout("layout", NULL));
-    graph_replace(body, input, plain);
-    plain->def->operands[0] = input;
-}
-
 static void yield_layout(Node *node, LayoutRef layout) {
     Graph *body = node->body;
     Value *output = body->outputs[0];

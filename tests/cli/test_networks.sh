@@ -49,4 +49,11 @@ for network in bert_base gpt2; do
         /^call /{name = $2; sub(/\(.*/, "", name); sum += regions[name]} END{print sum}' "$TMP/out")
     [ "$regions" -le $((12 * 8 + 8)) ] || fail "$network: twelve layers start $regions parallel regions"
 done
+
+# A table that tokens are looked up in and that the last product multiplies with is stored once.
+sed 's/0\.\.12/0..1/; s/50257/5000/g; s/768/96/g; s/1024/64/' examples/gpt2.nn >"$TMP/tied.nn"
+expect 0 "$NNC" info "$TMP/tied.nn" -weights=random
+weights=$(sed -n 's/.*weights: \([0-9]*\) bytes.*/\1/p' "$TMP/out")
+parameters=$(sed -n 's/^  parameters \([0-9]*\).*/\1/p' "$TMP/out")
+[ $((weights * 10)) -lt $((parameters * 4 * 12)) ] || fail "gpt2: $parameters parameters take $weights bytes"
 finish
