@@ -1,4 +1,5 @@
-# Objects for every architecture and level need nothing but memcpy, memset and memmove, and export only the interface.
+# Objects for every architecture and level need nothing but memcpy, memset and memmove, and export only the interface; kernels with
+# costly functions compute in vectors alone.
 . tests/cli/lib.sh
 
 check() { # OBJECT PREFIX
@@ -17,6 +18,20 @@ for network in examples/digits/cnn.nn tests/networks/all_ops.nn; do
         done
     done
 done
+# scalars MOST EXPRESSION: no kernel of it has more than that many instructions that compute on one f32.
+scalars() {
+    local most=$1 cpu count
+    printf 'network net(x: f32[32, 96]) -> (y: f32[32, 96]) {\n  y = %s\n}\n' "$2" >"$TMP/scalars.nn"
+    for cpu in x86-64-v2 x86-64-v3 x86-64-v4; do
+        expect 0 "$NNC" "$TMP/scalars.nn" -mtriple=x86_64-linux-gnu -mcpu=$cpu -weights=random -emit=asm -o "$TMP/scalars.s"
+        count=$(grep -cE '^\s+v?(add|sub|mul|div|sqrt|max|min|fn?m(add|sub)[0-9]+)ss\s' "$TMP/scalars.s")
+        [ "$count" -le "$most" ] || fail "$2 for $cpu has $count scalar instructions"
+    done
+}
+for function in exp log tanh sigmoid erf silu gelu rsqrt; do scalars 0 "$function(x)"; done
+scalars 0 "pow(x, 2.5)"
+scalars 2 "softmax(x, axis=1)" # a row's sum and its inverse
+
 expect 0 "$NNC" examples/digits/cnn.nn -emit=so -o "$TMP/net.so"
 exported=$(llvm-nm-19 -D --defined-only --just-symbol-name "$TMP/net.so")
 [ "$exported" = nn_network_entry ] || fail "net.so exports: $exported"

@@ -10,16 +10,17 @@
 #include <unistd.h>
 
 #include "codegen/lower/lower.h"
+#include "tests/differential/cross.h"
 
 const Way ways[WAY_COUNT] = {
-    {"native -O0", NULL, 0, 0, NULL, NULL},
-    {"native -O2", NULL, 2, 0, NULL, NULL},
-    {"x86-64-v2 -O2", "x86-64-v2", 2, 0, NULL, NULL},
-    {"x86-64-v3 -O2", "x86-64-v3", 2, 0, NULL, NULL},
+    {"native -O0", NULL, 0, 0, NULL, NULL, NULL},
+    {"native -O2", NULL, 2, 0, NULL, NULL, NULL},
+    {"x86-64-v2 -O2", "x86-64-v2", 2, 0, NULL, NULL, NULL},
+    {"x86-64-v3 -O2", "x86-64-v3", 2, 0, NULL, NULL, NULL},
 };
-const Way opencl_way = {"opencl -O2", NULL, 2, 0, "opencl", NULL};
-const Way opencl_gpu_way = {"opencl generic-gpu -O2", NULL, 2, 0, "opencl", "generic-gpu"};
-const Way hls_way = {"hls -O2", NULL, 2, 0, "hls", NULL};
+const Way opencl_way = {"opencl -O2", NULL, 2, 0, "opencl", NULL, NULL};
+const Way opencl_gpu_way = {"opencl generic-gpu -O2", NULL, 2, 0, "opencl", "generic-gpu", NULL};
+const Way hls_way = {"hls -O2", NULL, 2, 0, "hls", NULL, NULL};
 
 static const Target *target_of(const Way *way) {
     const Target *target = target_find(way->target ? way->target : "cpu");
@@ -35,6 +36,7 @@ static bool target_runs_here(const Target *target) {
 }
 
 bool way_runs_here(const Way *way) {
+    if (way->triple) return cross_tools_exist(way);
     if (way->target) return target_runs_here(target_of(way));
     if (!way->cpu) return true;
 #if defined(__x86_64__)
@@ -60,18 +62,24 @@ static bool optimize(Compiled *c, const Way *way, Diag *diag) {
 
 bool compiled_make(Compiled *c, const Graph *source, const Way *way, Arena *arena, Diag *diag) {
     const Target *target = target_of(way);
-    TargetOptions options = {
-        .cpu = way->cpu, .device = way->device, .opt_level = way->level, .prefix = source->name};
+    TargetOptions options = {.cpu = way->cpu,
+                             .triple = way->triple,
+                             .device = way->device,
+                             .opt_level = way->level,
+                             .prefix = source->name};
     *c = (Compiled){.graph = graph_clone(source, NULL)};
     if (!target->describe(&options, &c->desc, arena, diag)) return false;
     c->desc.parallel_threshold = 1;
     if (!optimize(c, way, diag)) return false;
     c->program = lower_graph(c->graph, &c->desc, diag);
-    return c->program && plan_memory(c->program, diag) && lprogram_verify(c->program, diag) &&
-           target->load(c->program, &c->desc, &options, &c->loaded, diag);
+    if (!c->program || !plan_memory(c->program, diag) || !lprogram_verify(c->program, diag))
+        return false;
+    if (way->triple) return cross_make(c, way, &options, arena, diag);
+    return target->load(c->program, &c->desc, &options, &c->loaded, diag);
 }
 
 void compiled_free(Compiled *c) {
+    if (c->folder) cross_free(c);
     if (c->loaded.unload) c->loaded.unload(c->loaded.handle);
     c->loaded.unload = NULL;
 }
@@ -181,6 +189,7 @@ static const char *execute(const nn_network *network, Memory *memory, const void
 
 const char *compiled_run(const Compiled *c, const Tensor *inputs, Tensor *outputs, Arena *arena,
                          const RunOptions *options) {
+    if (c->folder) return cross_run(c, inputs, outputs, arena, options->symbols);
     const nn_network *network = c->loaded.network;
     uint32_t ports = network->input_count + network->output_count;
     Memory memory = {.tensors = arena_array(arena, Guarded, ports + 1)};

@@ -13,6 +13,7 @@ typedef struct Way {
     int level;                   /* of passes and code */
     double delta;                /* step of quantized weights; 0: none */
     const char *target, *device; /* null: cpu */
+    const char *triple;          /* another architecture: see cross.h; null: this one */
 } Way;
 
 enum { WAY_NATIVE = 1, WAY_COUNT = 4 };      /* this machine at -O2 */
@@ -28,6 +29,7 @@ typedef struct Compiled {
     LProgram *program;
     TargetDesc desc;
     LoadedNetwork loaded;
+    const char *emulator, *folder; /* of a program for another architecture, else null */
 } Compiled;
 
 /* Parallel loops run in threads however small they are. False with a diagnostic. */

@@ -5,19 +5,7 @@
 #ifndef NNC_TESTS_DIFFERENTIAL_OPERATOR_CASES_H
 #define NNC_TESTS_DIFFERENTIAL_OPERATOR_CASES_H
 
-#include "tests/differential/harness.h"
-
-typedef struct Case {
-    const char *types;      /* apart by blanks */
-    const char *inputs;     /* as in the network's signature */
-    const char *expression; /* the result */
-    const char *result;     /* its type */
-    Match match;
-    Values values;
-    const char *to;     /* apart by blanks; null: none */
-    const char *before; /* statements ahead of the result's; null: none */
-    bool o2;            /* only where level 2 makes the operator */
-} Case;
+#include "tests/differential/edges.h"
 
 #define CASE(t, i, e, r, m, v, ...)                                                                \
     {.types = t, .inputs = i, .expression = e, .result = r, .match = m, .values = v, ##__VA_ARGS__}

@@ -3,7 +3,9 @@
  *   operators            all
  *   operators 1/4        every fourth row, from row 1
  *   operators softmax    one
- *   operators -opencl 3  on OpenCL, at -O2: every third instance of each operator; -opencl-gpu: as for a GPU
+ *   operators -opencl 3  on OpenCL, at -O2: every third instance of each operator; -opencl-gpu: as for a GPU; -hls: simulated;
+ *                        -cross=aarch64, -cross=riscv64: under an emulator
+ *   operators -edges     kernels with sizes around the edges of vectors and tiles instead; before other options
  *
  * The instances of one operator are put into few networks, so that the compiler's fixed cost is paid seldom. Where one fails,
  * its instances run alone, and each that fails is printed as a network that can be run again. */
@@ -14,14 +16,8 @@
 #include "frontend/dataio.h"
 #include "frontend/frontend.h"
 #include "ir/interp.h"
+#include "tests/differential/cross.h"
 #include "tests/differential/operator_cases.h"
-
-typedef struct Row {
-    const char *name;
-    OpKind op;
-    const Case *cases;
-    size_t count;
-} Row;
 
 static const Row rows[] = {
 #define OP(name, ...) {#name, OP_##name, cases_##name, COUNT_OF(cases_##name)},
@@ -367,36 +363,61 @@ static bool opencl_is_missing(void *data) {
 
 enum { EXIT_SKIPPED = 77 };
 
+typedef struct Arguments {
+    Sample sample;
+    bool edges;
+} Arguments;
+
+static bool opencl_is_there(void) {
+    return in_child(opencl_is_missing, NULL, true) != 0;
+}
+
+/* Takes the options off; false where this machine lacks what they need. */
+static bool read_arguments(int *argc, char ***argv, Arguments *a) {
+    *a = (Arguments){.sample = {ways, WAY_COUNT, 1}};
+    for (; *argc > 1 && (*argv)[1][0] == '-'; *argc -= 2, *argv += 2) {
+        const char *option = (*argv)[1], *value = *argc > 2 ? (*argv)[2] : "";
+        const Way *way = &opencl_way;
+        if (strcmp(option, "-edges") == 0) {
+            a->edges = true;
+            a->sample = (Sample){&ways[WAY_NATIVE], WAY_COUNT - WAY_NATIVE, 1};
+            *argc += 1;
+            *argv -= 1;
+            continue;
+        }
+        if (strcmp(option, "-opencl-gpu") == 0) way = &opencl_gpu_way;
+        if (strcmp(option, "-hls") == 0) way = &hls_way;
+        if (strncmp(option, "-cross=", 7) == 0) way = cross_way(option + 7);
+        int step = atoi(value);
+        if (!way || step < 1) die("%s %s: no such target, or no step", option, value);
+        if (way->target && strcmp(way->target, "opencl") == 0 ? !opencl_is_there()
+                                                              : !way_runs_here(way))
+            return false;
+        a->sample = (Sample){way, 1, (size_t)step};
+    }
+    return true;
+}
+
+enum { EDGE_CASES = 12 };
+
 int main(int argc, char **argv) {
     int share = 0, shares = 1, failures = 0;
     const char *only = NULL;
-    Sample sample = {ways, WAY_COUNT, 1};
-    if (argc > 2 && strcmp(argv[1], "-hls") == 0) {
-        int step = atoi(argv[2]);
-        if (step < 1 || !way_runs_here(&hls_way)) {
-            printf("no C compiler, or no step\n");
-            return EXIT_SKIPPED;
-        }
-        sample = (Sample){&hls_way, 1, (size_t)step};
-        argc -= 2;
-        argv += 2;
-    }
-    bool is_gpu = argc > 2 && strcmp(argv[1], "-opencl-gpu") == 0;
-    if (is_gpu || (argc > 2 && strcmp(argv[1], "-opencl") == 0)) {
-        int step = atoi(argv[2]);
-        if (step < 1 || in_child(opencl_is_missing, NULL, true) == 0) {
-            printf("no OpenCL device, or no step\n");
-            return EXIT_SKIPPED;
-        }
-        sample = (Sample){is_gpu ? &opencl_gpu_way : &opencl_way, 1, (size_t)step};
-        argc -= 2;
-        argv += 2;
+    Arguments arguments;
+    if (!read_arguments(&argc, &argv, &arguments)) {
+        printf("this machine lacks what that needs\n");
+        return EXIT_SKIPPED;
     }
     if (argc > 1 && sscanf(argv[1], "%d/%d", &share, &shares) != 2) only = argv[1];
-    for (size_t r = 0; r < COUNT_OF(rows); r++) {
-        bool wanted = only ? strcmp(only, rows[r].name) == 0 : (int)r % shares == share % shares;
-        if (wanted) failures += check_row(&rows[r], &sample);
+    Arena *arena = arena_create();
+    Row edges[EDGE_ROWS];
+    const Row *list = arguments.edges ? edges : rows;
+    size_t count = arguments.edges ? edge_rows(edges, 1, EDGE_CASES, arena) : COUNT_OF(rows);
+    for (size_t r = 0; r < count; r++) {
+        bool wanted = only ? strcmp(only, list[r].name) == 0 : (int)r % shares == share % shares;
+        if (wanted) failures += check_row(&list[r], &arguments.sample);
     }
+    arena_destroy(arena);
     printf("%d failures\n", failures);
     return failures != 0;
 }

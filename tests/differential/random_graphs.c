@@ -327,7 +327,7 @@ static bool check_way(Subject *s, const Way *way) {
 
 /* Quantization changes results: what the graph means after it is the reference. */
 static bool check_quantized(const Subject *unquantized) {
-    static const Way way = {"native -O2, quantized", NULL, 2, 0.04, NULL, NULL};
+    static const Way way = {.name = "native -O2, quantized", .level = 2, .delta = 0.04};
     Subject s = *unquantized;
     Compiled c;
     bool ok = compiled_make(&c, s.graph, &way, s.arena, s.diag);
@@ -353,12 +353,12 @@ static bool has_parameters(const Graph *graph) {
 }
 
 static bool check_subject(void *data) {
-    static const Way own_ways[] = {{"native -O0", NULL, 0, 0, NULL, NULL},
-                                   {"native -O1", NULL, 1, 0, NULL, NULL},
-                                   {"native -O2", NULL, 2, 0, NULL, NULL}};
-    static const Way some_ways[] = {{"native -O3", NULL, 3, 0, NULL, NULL},
-                                    {"x86-64-v2 -O2", "x86-64-v2", 2, 0, NULL, NULL},
-                                    {"x86-64-v3 -O2", "x86-64-v3", 2, 0, NULL, NULL}};
+    static const Way own_ways[] = {{"native -O0", NULL, 0, 0, NULL, NULL, NULL},
+                                   {"native -O1", NULL, 1, 0, NULL, NULL, NULL},
+                                   {"native -O2", NULL, 2, 0, NULL, NULL, NULL}};
+    static const Way some_ways[] = {{"native -O3", NULL, 3, 0, NULL, NULL, NULL},
+                                    {"x86-64-v2 -O2", "x86-64-v2", 2, 0, NULL, NULL, NULL},
+                                    {"x86-64-v3 -O2", "x86-64-v3", 2, 0, NULL, NULL, NULL}};
     Subject *s = data;
     s->arena = arena_create();
     s->diag = diag_create(s->arena, NULL);
