@@ -11,7 +11,18 @@ typedef struct CommandSpec {
     const char *usage, *help, *examples;
 } CommandSpec;
 
-typedef enum OptionKind { TEXT, FLAG, NUMBER, REAL, NAMED, LIST, LEVEL, DUMP, ACTION } OptionKind;
+typedef enum OptionKind {
+    TEXT,
+    FLAG,
+    NUMBER,
+    REAL,
+    NAMED,
+    LIST,
+    FILES,
+    LEVEL,
+    DUMP,
+    ACTION
+} OptionKind;
 
 typedef struct OptionSpec {
     const char *name;
