@@ -214,6 +214,13 @@ static bool set_tiles(const Planner *p, const Candidates *candidates, const int 
     return registers_needed(p, plan, sizes[0] * sizes[1]) <= register_count(p);
 }
 
+/* A tile is whole blocks, or within one: otherwise every vector has an address of its own. */
+static bool vectors_fit(const Planner *p, const ContractionPlan *plan) {
+    if (plan->vector_axis < 0) return true;
+    int elements = plan->vectors * plan->lanes, panel = p->c->axes[plan->vector_axis].panel;
+    return elements % panel == 0 || panel % elements == 0;
+}
+
 /* Tries all sizes; the first of equals wins. */
 static void choose_tile(const Planner *p, ContractionPlan *plan) {
     Candidates candidates;
@@ -223,7 +230,7 @@ static void choose_tile(const Planner *p, ContractionPlan *plan) {
     int most = (int)(vector_blocks(p, plan) < MOST_VECTORS ? vector_blocks(p, plan) : MOST_VECTORS);
     for (int sizes[MAX_TILES + 1] = {1, 1, 1}; sizes[2] <= most;) {
         trial.vectors = sizes[2];
-        if (set_tiles(p, &candidates, sizes, &trial)) {
+        if (vectors_fit(p, &trial) && set_tiles(p, &candidates, sizes, &trial)) {
             double cost = plan_cost(p, &candidates, &trial);
             if (cost < least * 0.999) {
                 least = cost;
