@@ -18,9 +18,15 @@ typedef enum OptionKind {
     REAL,
     NAMED,
     LIST,
+<<<<<<< HEAD
     LEVEL,
     DUMP,
     VERSIONS,
+=======
+    FILES,
+    LEVEL,
+    DUMP,
+>>>>>>> main
     ACTION
 } OptionKind;
 

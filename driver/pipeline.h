@@ -2,6 +2,7 @@
 #ifndef NNC_DRIVER_PIPELINE_H
 #define NNC_DRIVER_PIPELINE_H
 
+#include "codegen/lower/lower.h"
 #include "codegen/target.h"
 #include "driver/options.h"
 #include "frontend/dataio.h"
@@ -22,8 +23,9 @@ typedef struct Compilation {
     Graph *reference;           /* set by compilation_reference */
     Graph *graph;               /* what the passes work on */
     LProgram *program;          /* after lower */
-    const char *const *sources; /* all files that were read, the weights last if they are a file */
+    const char *const *sources; /* all files that were read */
     size_t nsources;
+    const PlanSource *plans; /* asked before -tune; null: none */
     StrBuf report;
     int status; /* of the first failure: EXIT_INPUT, ... */
 } Compilation;

@@ -21,6 +21,8 @@ typedef struct WalkNote {
 typedef struct Lowering {
     LProgram *program;
     const TargetDesc *target;
+    const PlanSource *plans; /* null: all plans are the planner's */
+    const Node *node;        /* of the graph, that is being lowered */
     Diag *diag;
     Arena *arena;
     DimContext *dims;
