@@ -18,15 +18,10 @@ typedef enum OptionKind {
     REAL,
     NAMED,
     LIST,
-<<<<<<< HEAD
-    LEVEL,
-    DUMP,
-    VERSIONS,
-=======
     FILES,
     LEVEL,
     DUMP,
->>>>>>> main
+    VERSIONS,
     ACTION
 } OptionKind;
 
