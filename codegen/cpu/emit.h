@@ -91,6 +91,8 @@ LV unit_const_float(const Unit *unit, LT scalar, int lanes, double value);
 LLVMAttributeRef unit_attribute(const Unit *unit, const char *name, uint64_t value);
 /* A function that nobody outside the module sees. */
 LV unit_function(Unit *unit, const char *name, LT result, int nparams, const LT *params);
+/* Makes the function's code for every processor of the architecture. */
+void unit_any_processor(Unit *unit, LV function);
 LV emit_intrinsic(Unit *unit, LLVMBuilderRef b, const char *name, int noverloads,
                   const LT *overloads, int nargs, const LV *args);
 LV emit_intrinsic1(Function *f, const char *name, LV x);

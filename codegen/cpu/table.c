@@ -138,6 +138,8 @@ static LV entry_function(Unit *unit, const char *name, LT result, int nparams, c
     const char *linker_name =
         abi_linker_name(unit->arena, unit->program, unit->options->prefix, name);
     LV function = unit_function(unit, linker_name, result, nparams, params);
+    /* init says whether the processor will do; only what runs afterwards may rely on it. */
+    if (strcmp(name, "run") != 0 || unit->nversions > 1) unit_any_processor(unit, function);
     if (!loadable) LLVMSetLinkage(function, LLVMExternalLinkage);
     return function;
 }

@@ -92,6 +92,12 @@ LV unit_function(Unit *unit, const char *name, LT result, int nparams, const LT 
     return function;
 }
 
+void unit_any_processor(Unit *unit, LV function) {
+    if (unit->machine->arch != ARCH_X86_64) return;
+    add_text_attribute(unit, function, "target-cpu", "x86-64");
+    add_text_attribute(unit, function, "target-features", "");
+}
+
 LV emit_intrinsic(Unit *unit, LLVMBuilderRef b, const char *name, int noverloads,
                   const LT *overloads, int nargs, const LV *args) {
     LT types[4];
