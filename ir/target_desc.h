@@ -8,6 +8,7 @@ typedef struct TargetDesc {
     const char *name; /* for dumps and reports only */
     int vector_bits;  /* width of a SIMD register; 0: scalars only */
     int most_lanes;   /* of a vector, however narrow its elements; 0: as many as fit */
+    int panel_lanes;  /* f32 elements of a block of weights or channels; 0: those of a vector */
     int vector_registers;
     bool masked_tails;      /* masked loads and stores cost no more than plain ones */
     bool broadcast_operand; /* an fma takes a broadcast scalar from memory */
@@ -41,6 +42,13 @@ static inline int target_lanes(const TargetDesc *target, int element_bits) {
     int lanes = target->vector_bits / element_bits;
     if (target->most_lanes > 0 && lanes > target->most_lanes) lanes = target->most_lanes;
     return lanes > 1 ? lanes : 1;
+}
+
+/* Elements of a block in which weights and activations lie: one layout serves several widths of
+ * vectors; 1: there are no vectors. */
+static inline int target_panel_lanes(const TargetDesc *target) {
+    int lanes = target_lanes(target, 32);
+    return lanes > 1 && lanes < target->panel_lanes ? target->panel_lanes : lanes;
 }
 
 /* Elements of that many bits that one work-item loads at once; at least 1. */

@@ -258,7 +258,7 @@ static Layout channels_last(void) {
 bool pass_choose_layouts(PassContext *context, Graph *graph) {
     Chooser c = {.context = context, .graph = graph};
     bool streams = context->target->streams;
-    c.lanes = streams ? 1 : target_lanes(context->target, 32);
+    c.lanes = streams ? 1 : target_panel_lanes(context->target);
     c.constant = constant_marks(graph, context->scratch);
     if ((c.lanes < 2 && !streams) || is_chosen(graph, c.constant)) return false;
     Layout blocked = streams ? channels_last() : layout_blocked(4, 1, c.lanes);
