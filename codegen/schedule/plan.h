@@ -23,6 +23,7 @@ typedef struct ContractionPlan {
     } tiles[MAX_TILES];
     int unroll;          /* of the innermost reduction loop */
     bool parallel_tiles; /* the loops over tiles are spread over threads too */
+    bool prefetch;       /* of a tile's results and what is added to them, before its sums */
     GroupPlan group;     /* for devices with groups of work-items */
     TaskPlan task;       /* for tasks joined by channels */
 } ContractionPlan;
