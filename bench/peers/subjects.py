@@ -77,7 +77,7 @@ def build_helpers(work, nnc):
     """The libraries through which workers call C code; those whose packages are missing are left out."""
     runtime = nnc.parent / "runtime/libnnrt.a"
     model = pathlib.Path(__file__).with_name("engines") / "nnc_model.c"
-    rest = [f"-I{ROOT / 'runtime'}", model, runtime, "-lpthreadpool", "-ldl", "-lm"]
+    rest = [f"-I{ROOT / 'runtime'}", model, runtime, "-lpthread", "-ldl", "-lm"]
     command("cc", "-O2", "-shared", "-fPIC", "-o", work / "nnc_model.so", *rest)
     command("cc", "-O2", "-DMODEL_MAIN", "-o", work / "nnc_model", *rest)
     libraries = {"oneDNN": ["-ldnnl"], "OpenBLAS": ["-lopenblas"],
