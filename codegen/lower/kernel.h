@@ -191,6 +191,9 @@ uint32_t layout_sources(const TensorType *type, int physical_axis);
 int64_t layout_split_of(const TensorType *type, int axis, int *outer, int *inner);
 
 LX load_leaf(Kernel *k, const Value *value, LX const *index);
+/* Asks for the element's line ahead of its use; nothing where the value does not lie in memory. The
+ * index may lie beyond the end. */
+void prefetch_element(Kernel *k, const Value *value, LX const *index);
 /* Stores a value of the compute type at the logical index of the root where the guards hold. */
 void store_root(Kernel *k, LX const *index, LX value);
 /* Writes zero to all of the root's padding. */
