@@ -373,7 +373,10 @@ void nest_tile(Nest *n) {
         lb_declare(n->k->b, "acc", SPACE_PRIVATE, accumulator_type(n), MAX_TILES + 1, dims);
     tile_rows(n, 0, clear_vectors, NULL);
     reduction_loops(n, 0);
-    tile_rows(n, 0, finish_vectors, NULL);
+    if (nest_finish_is_long(n))
+        nest_finish_long(n);
+    else
+        tile_rows(n, 0, finish_vectors, NULL);
     scope_end(n->k, scope);
 }
 
