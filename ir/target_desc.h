@@ -17,6 +17,9 @@ typedef struct TargetDesc {
     int64_t l1_bytes, l2_bytes;
     int cores;
     bool amx_int8, amx_bf16, vnni, bf16_dot;
+    /* A kernel may have several stages that go over the same rows one after the other: norms and
+     * attention are one kernel each. */
+    bool multi_stage;
     int64_t parallel_threshold; /* operations below which a loop is not worth spreading */
     /* Of devices that run groups of work-items, which share local memory and meet at barriers;
      * group_items 0: iterations of parallel loops are threads. `cores` then run one of the largest

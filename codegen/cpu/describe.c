@@ -74,6 +74,7 @@ bool cpu_describe(const TargetOptions *options, TargetDesc *desc, Arena *arena, 
         .l1_bytes = DEFAULT_L1,
         .l2_bytes = DEFAULT_L2,
         .cores = DEFAULT_CORES,
+        .multi_stage = true,
         .parallel_threshold = PARALLEL_THRESHOLD,
     };
     describe_arch[machine.arch](&machine, desc);
