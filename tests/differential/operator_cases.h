@@ -64,7 +64,15 @@ static const Case cases_clip[] = {
 };
 static const Case cases_hardsigmoid[] = {UNARY(FLOATS, "hardsigmoid", CLOSE)};
 static const Case cases_hardswish[] = {UNARY(FLOATS, "hardswish", CLOSE)};
-static const Case cases_silu[] = {UNARY(FLOATS, "silu", AGREES)};
+static const Case cases_silu[] = {
+    UNARY(FLOATS, "silu", AGREES),
+    /* Behind a tile: of two axes and of none, with rests of both and lanes that are no elements. */
+    CASE("f32 f16", "x$: @[N, 5, 7, 11]", "max_pool2d(silu(a$), 2)", "@[N, 32, 3, 5]", AGREES,
+         SMALL, .before = "a$ = conv2d(x$, 32, kernel=1)", .o2 = true),
+    CASE("f32", "x$: @[19, 10]", "silu(dense(x$, 53, name=\"a$\")) + 1", "@[19, 53]", AGREES, SMALL,
+         .o2 = true),
+    CASE("f32", "x$: @[N, 6], z$: @[6, M]", "silu(matmul(x$, z$))", "@[N, M]", AGREES, SMALL),
+};
 static const Case cases_gelu[] = {
     UNARY(FLOATS, "gelu", AGREES),
     CASE(FLOATS, "x$: @[N, 37]", "gelu(x$, approximate=\"tanh\")", "@[N, 37]", AGREES, WIDE),
