@@ -30,6 +30,18 @@ if [ "$KIND" = plain ]; then
     prints "agrees"
 fi
 
+# most NETWORK CALLS: an image's network at N=1 calls at most so many kernels. Borders are written by
+# the kernel before, activations behind their convolution.
+most() {
+    expect 0 "$NNC" "examples/$1.nn" -weights=random -bind N=1 -mtriple=x86_64-linux-gnu -mcpu=x86-64-v4 -emit=loops
+    calls=$(grep -c '^ *call ' "$TMP/out")
+    [ "$calls" -le "$2" ] || fail "$1 calls $calls kernels, more than $2"
+}
+most mobilenet_v2 55
+most efficientnet_b0 116
+most resnet8 16
+most ds_cnn 13
+
 # Identical layers are compiled once: a small version of a network has the same kernels with twelve layers as with three.
 kernels() {
     sed "s/0\.\.12/0..$2/; s/30522\|50257/100/g; s/3072/192/g; s/768/96/g" "examples/$1.nn" >"$TMP/$1.nn"

@@ -221,6 +221,16 @@ static const Case cases_pad[] = {
     CASE("f32 i8", "x$: @[3, M, 9]", "pad(x$, [1, 0, -4, -2, 2, -1], value=3)", "@[2, M + 2, 4]",
          BITS, SPECIAL),
     CASE("f32", "x$: @[2, 18]", "pad(x$, [0, -20, -1, 19], value=5)", "@[1, 17]", BITS, SPECIAL),
+    /* Written by the kernel before: channels in blocks, in the border too; whole rows; pooled. */
+    CASE("f32 f16", "x$: @[N, 16, 5, 6]",
+         "conv2d(pad(relu(a$), [0, 0, 1, 2, 0, 0, 0, 3], value=2), 16, kernel=2)",
+         "@[N, 16, 5, 10]", AGREES, SMALL, .before = "a$ = conv2d(x$, 32, kernel=1)", .o2 = true),
+    CASE("f32", "x$: @[2, 3, 5, 19]",
+         "conv2d(pad(a$, [0, 0, 2, 1, 1, 0, 1, 19], value=-1), 3, kernel=3)", "@[3, 3, 6, 37]",
+         AGREES, SMALL, .before = "a$ = conv2d(x$, 5, kernel=1)", .o2 = true),
+    CASE("f32", "x$: @[N, 16, 8, M]",
+         "conv2d(pad(max_pool2d(a$, [2, 1]), [0, 16, 1, 0, 0, 0, 0, 1], value=1), 2, kernel=1)",
+         "@[N, 2, 5, M + 1]", AGREES, SMALL, .before = "a$ = conv2d(x$, 16, kernel=1)", .o2 = true),
 };
 static const Case cases_range[] = {
     CASE(NUMBERS, "x$: @[N, 5]", "range(N, 2 * N, @)", "@[N]", BITS, SMALL),
