@@ -16,7 +16,7 @@ typedef struct TargetDesc {
     int64_t l1_bytes, l2_bytes;
     int cores;
     bool amx_int8, amx_bf16, vnni, bf16_dot;
-    int64_t parallel_threshold; /* operations below which a loop is not worth spreading */
+    int64_t parallel_threshold; /* cycles below which a loop is not worth spreading */
     /* Of devices that run groups of work-items, which share local memory and meet at barriers;
      * group_items 0: iterations of parallel loops are threads. `cores` then run one of the largest
      * each. */

@@ -108,12 +108,28 @@ static void tile_loops(Nest *n, int t) {
     }
 }
 
+/* Indices along those axes that an access depends on; all axes: null. */
+static double domain_volume(const Nest *n, const Access *access) {
+    double volume = 1;
+    for (int i = 0; i < n->c->naxes; i++) {
+        if (access && !access_depends(access, i)) continue;
+        volume *= (double)dim_estimate(n->k->dims, n->c->axes[i].extent);
+    }
+    return volume;
+}
+
+/* A vector is combined in a cycle, or two where nothing is multiplied; a product that uses each
+ * weight once takes as long as reading them. */
 static int64_t iteration_cost(const Nest *n, int count, const Dim *extents) {
-    double cost = n->c->combine == COMBINE_DOT ? 2 : 1;
-    for (int i = 0; i < n->c->naxes; i++)
-        cost *= (double)dim_estimate(n->k->dims, n->c->axes[i].extent);
-    for (int i = 0; i < count; i++) cost /= (double)dim_estimate(n->k->dims, extents[i]);
-    return cost < 1 ? 1 : cost > 1e15 ? (int64_t)1e15 : (int64_t)cost;
+    enum { BYTES_A_CYCLE = 32 };
+    double cycles = domain_volume(n, NULL) / n->plan->lanes, memory = 0;
+    if (n->c->combine != COMBINE_DOT) cycles *= 2;
+    for (int i = 0; i < n->c->noperands; i++) {
+        const Access *x = &n->c->operands[i];
+        memory += domain_volume(n, x) * (double)dtype_bytes(x->value->type.dtype) / BYTES_A_CYCLE;
+    }
+    if (n->c->noperands > 1 && memory > cycles) cycles = memory;
+    return loops_cost(n->k, cycles, count, extents);
 }
 
 /* An axis of the parallel loop: its tiles, region after region, or all its indices (no regions). */
