@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "codegen/schedule/regions.h"
 #include "driver/commands.h"
 #include "driver/pipeline.h"
 #include "driver/setup.h"
@@ -110,6 +111,8 @@ static void print_text(Compilation *c) {
     printf("\n  operations %s a run, in %zu kernels (%zu different)\n",
            operations ? dim_text(c->module->dims, c->arena, operations) : "unknown",
            c->program->calls.len, c->program->kernels.len);
+    printf("  threads   meet %" PRId64 " times a run at most\n",
+           program_regions(c->program, &c->desc));
     print_memory(c);
     print_layers(c);
 }
@@ -139,6 +142,7 @@ static void print_json(Compilation *c) {
     cJSON_AddStringToObject(root, "operations",
                             operations ? dim_text(c->module->dims, c->arena, operations) : "");
     cJSON_AddNumberToObject(root, "kernels", (double)c->program->calls.len);
+    cJSON_AddNumberToObject(root, "regions", (double)program_regions(c->program, &c->desc));
     cJSON_AddNumberToObject(root, "weight_bytes", (double)c->program->weight_bytes);
     char *text = cJSON_Print(root);
     if (text) puts(text);

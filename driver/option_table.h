@@ -21,6 +21,7 @@ typedef enum OptionKind {
     FILES,
     LEVEL,
     DUMP,
+    VERSIONS,
     ACTION
 } OptionKind;
 
@@ -33,6 +34,11 @@ typedef struct OptionSpec {
     const char *value; /* what the help shows for the value */
     const char *help;
 } OptionSpec;
+
+/* -NAME or -NAME=VALUE; never the next word. */
+static inline bool option_value_is_optional(const OptionSpec *spec) {
+    return spec->kind == DUMP || spec->kind == VERSIONS;
+}
 
 extern const CommandSpec command_table[];
 extern const size_t command_count;

@@ -94,6 +94,9 @@ const OptionSpec option_table[] = {
     {"mcpu", TEXT, NETWORK | P, AT(cpu), "NAME", "processor, as in LLVM; default: this machine's"},
     {"mtriple", TEXT, C | I | P, AT(triple), "TRIPLE", "machine to compile for"},
     {"mattr", TEXT, NETWORK | P, AT(features), "+A,-B", "processor features"},
+    {"multiversion", VERSIONS, C, AT(levels), "A,B,C",
+     "code for several processors in one object, chosen when it starts; default: x86-64-v2, v3, "
+     "v4"},
     {"device", TEXT, NETWORK, AT(device), "NAME", "a target description"},
     {"threads", NUMBER, R | B | V | T, AT(threads), "N", "threads; default: one for each core"},
     {"input", NAMED, R, AT(inputs), "NAME=FILE.npy", "an input; random[:SEED] for a generated one"},
@@ -208,6 +211,10 @@ static bool set_option(const OptionSpec *spec, const char *value, Arena *arena, 
         options->dump_all = !value;
         options->dump_ir = value;
         return true;
+    case VERSIONS:
+        options->multiversion = true;
+        options->levels = value;
+        return true;
     case ACTION:
         options->help_for = options->command;
         options->command = (Command)spec->action;
@@ -233,7 +240,7 @@ static bool unknown_option(const char *argument, const char *name) {
 }
 
 static bool takes_value(const OptionSpec *spec) {
-    return spec->kind != FLAG && spec->kind != ACTION && spec->kind != DUMP;
+    return spec->kind != FLAG && spec->kind != ACTION && !option_value_is_optional(spec);
 }
 
 static bool parse_option(int argc, char **argv, int *i, Arena *arena, Options *options) {
@@ -245,7 +252,7 @@ static bool parse_option(int argc, char **argv, int *i, Arena *arena, Options *o
         return options_complain("option '-%s' does not go with this command; see nnc -help",
                                 spec->name);
     }
-    if (!takes_value(spec) && spec->kind != DUMP && value) {
+    if (!takes_value(spec) && !option_value_is_optional(spec) && value) {
         return options_complain("option '-%s' takes no value", spec->name);
     }
     if (takes_value(spec) &&

@@ -37,6 +37,8 @@ typedef struct Options {
         *weights_out;
     const char *dump_ir, *dump_dir, *extra_weights, *depfile;
     const char *trace, *plot, *sort; /* bench */
+    const char *levels;              /* of -multiversion; null: the usual ones */
+    bool multiversion;
     bool dump_all, time_passes, verify, verbose, json, check;
     bool profile, fresh_limits, cold_weights, fresh;
     int level;       /* -O0..-O3 */

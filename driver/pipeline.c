@@ -11,9 +11,10 @@
 #include "driver/tuning.h"
 
 bool compilation_run(Compilation *c) {
-    return compilation_load(c)        /* .nn text, weights      -> graph IR */
-           && compilation_optimize(c) /* graph IR               -> graph IR, one kernel a node */
-           && compilation_lower(c);   /* graph IR               -> loop IR, arena offsets */
+    if (!compilation_load(c)) return false; /* .nn text, weights   -> graph IR */
+    if (c->options->multiversion) return compilation_versions(c);
+    return compilation_optimize(c)  /* graph IR            -> graph IR, one kernel a node */
+           && compilation_lower(c); /* graph IR            -> loop IR, arena offsets */
 }
 
 /* Targets that build for fixed sizes get them from -bind. */

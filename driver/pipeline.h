@@ -37,8 +37,9 @@ void compilation_destroy(Compilation *c);  /* frees what the arena does not own 
 bool compilation_load(Compilation *c);     /* text and weights to graph IR */
 bool compilation_optimize(Compilation *c); /* passes */
 bool compilation_lower(Compilation *c);    /* loop IR, memory plan */
-/* All of it. */
+/* All of it; with -multiversion once for each processor that it lists. */
 bool compilation_run(Compilation *c);
+bool compilation_versions(Compilation *c); /* of that, what follows load (versions.c) */
 
 /* What targets are held to: the network as it was written, or, where weights are quantized on
  * purpose, the network with the weights that quantization left. Null after a failure. */

@@ -108,3 +108,13 @@ Node *enclose(Encloser *e, Node *const *nodes, size_t count, const Node *named) 
     for (size_t n = count; n-- > 0;) node_remove(nodes[n]);
     return fused;
 }
+
+void adopt_operand(Node *node, int i) {
+    Graph *body = node->body;
+    Value *input = body->inputs[i];
+    input->type.layout = node->operands[i]->type.layout;
+    Builder b = {.graph = body, .before = body->first, .path = input->path, .span = input->span};
+    Value *plain = build1(&b, OP_relayout, input, attr_layout("layout", NULL));
+    graph_replace(body, input, plain);
+    plain->def->operands[0] = input;
+}

@@ -31,4 +31,8 @@ Encloser encloser_create(Graph *graph, ConstantMarks constant, Arena *scratch);
 Node *enclose(Encloser *e, Node *const *nodes, size_t count, const Node *named);
 void encloser_finish(Encloser *e);
 
+/* The input i of a fused node's body gets the layout of the operand; inside it is seen in the
+ * default one. */
+void adopt_operand(Node *node, int i);
+
 #endif

@@ -6,6 +6,7 @@
  * The kernel calls the body for the whole range, or hands chunks to options.parallel_for. Either
  * way the same code runs for each iteration, so the bits of a result do not depend on threads. */
 #include "codegen/cpu/emit.h"
+#include "codegen/schedule/regions.h"
 
 /* What a body uses of the kernel around it. */
 typedef enum CaptureKind { CAPTURE_POINTER, CAPTURE_VALUE, CAPTURE_SLOT } CaptureKind;
@@ -186,12 +187,6 @@ static int64_t grain_of(const TargetDesc *desc, const LStmt *loop) {
     return ceil_div(extent, ceil_div(tasks, even) * even);
 }
 
-/* Fewer iterations than this run in the calling thread. */
-static int64_t least_extent(const TargetDesc *desc, int64_t cost) {
-    int64_t least = cost > 0 ? ceil_div(desc->parallel_threshold, cost) : 2;
-    return least < 2 ? 2 : least;
-}
-
 static LV context_member(Function *f, int64_t offset) {
     LV at = unit_int(f->unit, offset);
     LV address = LLVMBuildGEP2(f->b, f->unit->i8, f->context, &at, 1, "");
@@ -219,7 +214,7 @@ void emit_parallel(Function *f, const LStmt *loop) {
     capture_block(&captures, &loop->body);
     int number = f->outlined++;
     const char *name =
-        arena_printf(unit->arena, "%s.%s.part%d", unit->options->prefix, f->kernel->name, number);
+        arena_printf(unit->arena, "%s.%s.part%d", unit->prefix, f->kernel->name, number);
     LV begin = emit_expr(f, loop->begin), extent = emit_expr(f, loop->extent);
     LV end = LLVMBuildNSWAdd(f->b, begin, extent, "");
     LV body = emit_body(f, loop, &captures, name);
@@ -236,9 +231,9 @@ void emit_parallel(Function *f, const LStmt *loop) {
     for (size_t i = 0; i < count; i++) types[i] = LLVMTypeOf(args[i]);
     LT argument = LLVMStructTypeInContext(unit->context, types, (unsigned)count, false);
     int64_t grain = grain_of(unit->desc, loop);
-    LV task = emit_task(
-        f, argument, body, grain,
-        arena_printf(unit->arena, "%s.%s.task%d", unit->options->prefix, f->kernel->name, number));
+    LV task =
+        emit_task(f, argument, body, grain,
+                  arena_printf(unit->arena, "%s.%s.task%d", unit->prefix, f->kernel->name, number));
     LV storage = LLVMBuildAlloca(f->entry, argument, "argument");
 
     LLVMBasicBlockRef many = LLVMAppendBasicBlockInContext(unit->context, f->function, "threads");
@@ -246,7 +241,7 @@ void emit_parallel(Function *f, const LStmt *loop) {
     LLVMBasicBlockRef done = LLVMAppendBasicBlockInContext(unit->context, f->function, "done");
     LV parallel_for = context_member(f, CTX_PARALLEL_FOR);
     LV there = LLVMBuildIsNotNull(f->b, parallel_for, "");
-    LV least = unit_int(unit, least_extent(unit->desc, loop->cost));
+    LV least = unit_int(unit, parallel_least(unit->desc, loop));
     LV enough = LLVMBuildICmp(f->b, LLVMIntSGE, extent, least, "");
     LLVMBuildCondBr(f->b, LLVMBuildAnd(f->b, there, enough, ""), many, one);
     LLVMPositionBuilderAtEnd(f->b, many);

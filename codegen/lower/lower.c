@@ -101,6 +101,15 @@ static bool lower_root(Lowering *l, const Value *root, LTensor *tensor, const in
     ValueList found = {0};
     lowering_walk(l);
     if (!collect_anchors(l, root, &found)) return false;
+    Job whole = {.l = l, .root = root, .uses = uses};
+    if (attention_fits(&whole, found.data, found.len)) {
+        lowering_set_tensor(l, root, tensor);
+        return lower_attention(&whole);
+    }
+    if (row_chain_fits(&whole, found.data, found.len)) {
+        lowering_set_tensor(l, root, tensor);
+        return lower_row_chain(&whole);
+    }
     for (size_t i = 0; i < found.len; i++) {
         const Value *anchor = found.data[i];
         Job job = {.l = l, .root = root, .anchor = anchor, .uses = uses};

@@ -214,6 +214,13 @@ static bool set_tiles(const Planner *p, const Candidates *candidates, const int 
     return registers_needed(p, plan, sizes[0] * sizes[1]) <= register_count(p);
 }
 
+/* A tile is whole blocks, or within one: otherwise every vector has an address of its own. */
+static bool vectors_fit(const Planner *p, const ContractionPlan *plan) {
+    if (plan->vector_axis < 0) return true;
+    int elements = plan->vectors * plan->lanes, panel = p->c->axes[plan->vector_axis].panel;
+    return elements % panel == 0 || panel % elements == 0;
+}
+
 /* Hears of every tile that fits the registers, with what it costs. */
 typedef void TileVisitor(void *data, const ContractionPlan *plan, double cost);
 
@@ -226,7 +233,7 @@ static void each_tile(const Planner *p, const ContractionPlan *start, TileVisito
         (int)(vector_blocks(p, start) < MOST_VECTORS ? vector_blocks(p, start) : MOST_VECTORS);
     for (int sizes[MAX_TILES + 1] = {1, 1, 1}; sizes[2] <= most;) {
         trial.vectors = sizes[2];
-        if (set_tiles(p, &candidates, sizes, &trial))
+        if (vectors_fit(p, &trial) && set_tiles(p, &candidates, sizes, &trial))
             visit(data, &trial, plan_cost(p, &candidates, &trial));
         int n = 0; /* the next triple: first tile, second tile, vectors */
         while (n < MAX_TILES && sizes[n] == MOST_TILE) sizes[n++] = 1;
