@@ -63,6 +63,10 @@ LX nest_identity(const Nest *n);
 LX nest_combine(const Nest *n, LX sum, LX const *x);
 void nest_store(Nest *n, LX value);
 
+/* The results of a tile whose epilogue is a long formula (nest_finish.c). */
+bool nest_finish_is_long(const Nest *n);
+void nest_finish_long(Nest *n);
+
 /* The whole nest of a plan for groups of work-items (nest_group.c, nest_tree.c). */
 void nest_group(Nest *n);
 void nest_tree(Nest *n);

@@ -385,7 +385,10 @@ void nest_tile(Nest *n) {
     if (n->plan->prefetch) tile_rows(n, 0, prefetch_vectors, NULL);
     tile_rows(n, 0, clear_vectors, NULL);
     reduction_loops(n, 0);
-    tile_rows(n, 0, finish_vectors, NULL);
+    if (nest_finish_is_long(n))
+        nest_finish_long(n);
+    else
+        tile_rows(n, 0, finish_vectors, NULL);
     scope_end(n->k, scope);
 }
 
