@@ -272,6 +272,11 @@ void rows_choose_lanes(Rows *r, const Job *job, DType dtype, bool may_lie_along)
 typedef void RowEmitter(Rows *r);
 void rows_each(Rows *r, int64_t cost, RowEmitter *emit);
 
+/* Calls pass for the row's elements, one or a vector at a time: index[axis] is set. Where the vector
+ * runs along the axis, whole vectors come first, then the rest under a mask (else null). */
+typedef void RowPass(Rows *r, LBuffer *cell, LX mask);
+void rows_pass(Rows *r, RowPass *pass, LBuffer *cell);
+
 /* ---- group.c: groups of work-items ----------------------------------------------------------- */
 
 /* Loops over groups and the work-items of one, which see each other's local memory. */
@@ -314,6 +319,8 @@ bool lower_window(const Job *job);
 bool lower_softmax(const Job *job);
 bool lower_cumsum(const Job *job);
 bool lower_argmax(const Job *job);
+/* argmax without groups of work-items (argmax_rows.c). */
+void argmax_rows(Kernel *k, const Job *job, const Value *x, int axis);
 
 /* ---- kernels of several stages: bodies with several anchors ---------------------------------- */
 

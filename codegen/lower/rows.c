@@ -92,3 +92,32 @@ void rows_each(Rows *r, int64_t cost, RowEmitter *emit) {
     if (branch) lb_end(b, branch);
     loops_close(r->k, loops);
 }
+
+/* ---- the elements of a row ------------------------------------------------------------------- */
+
+void rows_pass(Rows *r, RowPass *pass, LBuffer *cell) {
+    Kernel *k = r->k;
+    LBuilder *b = k->b;
+    Dim extent = r->x->type.dims[r->axis], lanes = dim_int(k->dims, r->lanes);
+    bool along = !rows_are_lanes(r) && r->lanes > 1;
+    Dim whole = along ? dim_floordiv(k->dims, extent, lanes) : extent;
+    Dim rest =
+        along ? dim_sub(k->dims, extent, dim_mul(k->dims, whole, lanes)) : dim_int(k->dims, 0);
+    require(whole && rest);
+    Loop loop = {.scope = scope_begin(k)};
+    loop.loop = lb_for(b, LOOP_SERIAL, "i", lx_int(b, 0), lx_dim(b, whole));
+    LX at = lb_loop_var(b, loop.loop);
+    r->index[r->axis] = along ? lx_ramp(b, lx_muli(b, at, r->lanes), 1, r->lanes) : at;
+    pass(r, cell, NULL);
+    loop_close(k, &loop);
+    if (dim_is(rest, 0)) return;
+    LX begin = lx_dim(b, dim_sub(k->dims, extent, rest));
+    Loop last = loop_open(k, LOOP_SERIAL, "i", lx_int(b, 0),
+                          lx_binary(b, LB_MIN, lx_dim(b, rest), lx_int(b, 1)));
+    r->index[r->axis] = lx_ramp(b, begin, 1, r->lanes);
+    LX mask = lx_binary(b, LB_LT, r->index[r->axis], lx_dim(b, extent));
+    Guards before = guard_push(k, mask);
+    pass(r, cell, mask);
+    guard_pop(k, before);
+    loop_close(k, &last);
+}

@@ -179,6 +179,37 @@ typedef struct Candidates {
     int count, axes[MAX_TILES];
 } Candidates;
 
+static double operand_bytes(const Planner *p, int operand) {
+    const TensorType *type = &p->c->operands[operand].value->type;
+    double bytes = (double)dtype_bytes(type->dtype);
+    for (int i = 0; i < type->rank; i++) {
+        int64_t size;
+        bytes *= dim_is_int(type->dims[i], &size) ? (double)size : LIKELY_SYMBOL;
+    }
+    return bytes;
+}
+
+static double result_bytes(const Planner *p) {
+    return volume(p, false) * (double)dtype_bytes(p->c->result.value->type.dtype);
+}
+
+static double kernel_bytes(const Planner *p) {
+    double bytes = result_bytes(p);
+    for (int i = 0; i < p->c->noperands; i++) bytes += operand_bytes(p, i);
+    return bytes;
+}
+
+/* After a short reduction as many results wait to be stored as the tile has accumulators. A
+ * processor hides that behind the next tile's sums only where both fit what it looks ahead. Where
+ * elements come from far away, loads that are under way count for more. */
+static double crowding(const Planner *p, const ContractionPlan *plan) {
+    enum { SHORT = 16, MOST_HIDDEN = 16, NEAR = 2 };
+    int accumulators = plan->vectors;
+    for (int t = 0; t < plan->ntiles; t++) accumulators *= plan->tiles[t].size;
+    bool is_near = kernel_bytes(p) < NEAR * (double)p->target->l2_bytes;
+    return is_near && volume(p, true) < SHORT && accumulators > MOST_HIDDEN ? 1.1 : 1;
+}
+
 /* Cycles for the candidates' whole extents. Remainders are code of their own: of two plans that are
  * nearly as fast the one with fewer is better. */
 static double plan_cost(const Planner *p, const Candidates *candidates,
@@ -191,7 +222,7 @@ static double plan_cost(const Planner *p, const Candidates *candidates,
         remainders += extent % plan->tiles[t].size != 0;
         cycles /= (double)extent;
     }
-    return cycles * (1 + 0.02 * remainders);
+    return cycles * (1 + 0.02 * remainders) * crowding(p, plan);
 }
 
 /* Whether axis number n of the candidates may be tiled by size; 1 is no tile. */
@@ -299,22 +330,13 @@ static bool choose_parallel(const Planner *p, const ContractionPlan *plan) {
     return plan->ntiles > 0;
 }
 
-static double operand_bytes(const Planner *p, int operand) {
-    double elements = 1;
-    for (int i = 0; i < p->c->naxes; i++)
-        if (depends(p, operand, i)) elements *= (double)p->extent[i];
-    return elements * (double)dtype_bytes(p->c->operands[operand].value->type.dtype);
-}
-
 /* Results that the L2 cache will not have kept from the run before: there are many, and what the
  * kernel reads besides pushes them out. Sums have to take a while, or there is no time to win. */
 static bool choose_prefetch(const Planner *p, const ContractionPlan *plan) {
     enum { LEAST_STEPS = 16 };
-    double result = volume(p, false) * (double)dtype_bytes(p->c->result.value->type.dtype);
-    double all = result, cache = (double)p->target->l2_bytes;
+    double cache = (double)p->target->l2_bytes;
     bool along_sums = plan->vector_axis < 0 || p->c->axes[plan->vector_axis].reduced;
-    for (int i = 0; i < p->c->noperands; i++) all += operand_bytes(p, i);
-    return cache > 0 && !along_sums && result > cache / 4 && all > cache &&
+    return cache > 0 && !along_sums && result_bytes(p) > cache / 4 && kernel_bytes(p) > cache &&
            volume(p, true) >= LEAST_STEPS;
 }
 
