@@ -21,7 +21,7 @@ typedef struct TargetDesc {
     /* A kernel may have several stages that go over the same rows one after the other: norms and
      * attention are one kernel each. */
     bool multi_stage;
-    int64_t parallel_threshold; /* operations below which a loop is not worth spreading */
+    int64_t parallel_threshold; /* cycles below which a loop is not worth spreading */
     /* Of devices that run groups of work-items, which share local memory and meet at barriers;
      * group_items 0: iterations of parallel loops are threads. `cores` then run one of the largest
      * each. */

@@ -237,11 +237,13 @@ typedef struct Collapsed {
 enum { MAX_LOOPS = 24 };
 
 /* Opens it, parallel (groups of work-items, where the target has such, neighbours along the last
- * axis); vars[i] receives the variable of axis i. cost: operations of one
- * iteration. */
+ * axis); vars[i] receives the variable of axis i. cost: cycles of one iteration, about; 0:
+ * unknown. */
 Collapsed loops_open(Kernel *k, int count, const Dim *extents, const char *const *names,
                      int64_t cost, LX *vars);
 void loops_close(Kernel *k, Collapsed loops);
+/* That of an iteration where all of them, over these extents, take so many cycles. */
+int64_t loops_cost(const Kernel *k, double cycles, int count, const Dim *extents);
 /* A loop of another kind over one axis; extents of 1 make none and give 0. */
 typedef struct Loop {
     LStmt *loop;
@@ -273,7 +275,7 @@ bool rows_lie_along(const Rows *r, const Job *job);
  * innermost other axis whose do. */
 void rows_choose_lanes(Rows *r, const Job *job, DType dtype, bool may_lie_along);
 /* Calls emit for the code of one row, or vector of rows, within parallel loops over the other axes.
- * cost: operations of a row. */
+ * cost: operations of a row, one a cycle and element of a vector. */
 typedef void RowEmitter(Rows *r);
 void rows_each(Rows *r, int64_t cost, RowEmitter *emit);
 
