@@ -1,5 +1,6 @@
 /* Marks convolutions that take fewer operations by Winograd's method (attribute `winograd`, see
  * codegen/schedule/plan_winograd.h). It rounds differently than the sum, so it needs -fp=fast.
+ * Under -precision=bf16 the marked ones stay in f32.
  *
  * For m x m results, (m + 2)^2 products stand for 9 m^2; to these come the transforms, whose share
  * falls with the number of channels and filters. Tiles at the ends are computed whole. */
@@ -39,7 +40,8 @@ static double steps(int m, int64_t height, int64_t width, int64_t images, double
     return tiles * (points * channels * vectors + scale * transforms);
 }
 
-static int best_tile(const Node *node, int lanes) {
+/* dot: products of an instruction where the sum is taken as it is. */
+static int best_tile(const Node *node, int lanes, int dot) {
     static const int tiles[] = {2, 4};
     const TensorType *type = &node->results[0]->type;
     int64_t channels, filters, height, width, images;
@@ -48,7 +50,7 @@ static int best_tile(const Node *node, int lanes) {
         return 0;
     if (!dim_is_int(type->dims[0], &images)) images = LIKELY_IMAGES;
     double c = (double)channels, f = (double)filters;
-    double least = 0.8 * steps(1, height, width, images, c, f, lanes);
+    double least = 0.8 * steps(1, height, width, images, c, f, lanes) / dot;
     int best = 0;
     for (size_t i = 0; i < COUNT_OF(tiles); i++) {
         double cost = steps(tiles[i], height, width, images, c, f, lanes);
@@ -64,9 +66,12 @@ bool pass_choose_winograd(PassContext *context, Graph *graph) {
     int lanes = target_lanes(target, 32);
     bool changed = false;
     bool fits = lanes > 1 && target->fma && target->group_items == 0 && !target->streams;
-    if (!fits || !context->options.fp_fast || context->options.bf16) return false;
+    if (!fits || !context->options.fp_fast) return false;
+    /* Tiles of bf16 are faster than any saving here. */
+    int dot = context->options.bf16 ? target_dot(target, DT_bf16, DT_bf16) : 1;
+    if (context->options.bf16 && target->amx_bf16) return false;
     graph_each(graph, node) {
-        int m = best_tile(node, lanes);
+        int m = best_tile(node, lanes, dot);
         if (m == 0) continue;
         node->attrs[op_attr_index(OP_conv2d, "winograd")].i = m;
         changed = true;

@@ -6,7 +6,7 @@
  * stand above operators that only move elements, which then move half the bytes.
  *
  * A contraction whose sums are too short for that to pay stays as it is, and so does what
- * @keep_float names or a quantized weight feeds. Inputs and outputs of the network keep their
+ * @keep_float names, a quantized weight feeds or Winograd's method computes. Inputs and outputs of the network keep their
  * type. */
 #include <string.h>
 
@@ -39,7 +39,8 @@ static bool takes_rounded(const Node *node) {
     if (node_annotation(node, "keep_float")) return false;
     if (!is_f32(node->operands[0]) || !is_f32(node->operands[1])) return false;
     if (value_is_op(node->operands[1], OP_dequantize)) return false;
-    return node->op != OP_conv2d || is_worth_it(node);
+    if (node->op != OP_conv2d) return true;
+    return node_int(node, "winograd") == 0 && is_worth_it(node);
 }
 
 /* ---- which values ---------------------------------------------------------------------------- */

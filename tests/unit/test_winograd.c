@@ -104,7 +104,8 @@ Test(winograd, a_cache_too_small_has_no_plan) {
 
 /* ---- the choice ------------------------------------------------------------------------------ */
 
-static int64_t chosen(const char *x, const char *weight, int stride, bool fast) {
+static int64_t chosen_for(const TargetDesc *target, bool bf16, const char *x, const char *weight,
+                          int stride, bool fast) {
     Fixture f = fixture_create();
     Value *xs[2] = {fixture_input(&f, "x", x), fixture_weight(&f, weight)};
     const int64_t strides[] = {stride, stride};
@@ -112,14 +113,31 @@ static int64_t chosen(const char *x, const char *weight, int stride, bool fast) 
     fixture_output(&f, y);
     const Pass *pass = pass_find("choose-winograd");
     PassContext context = {.module = f.module,
-                           .target = &test_targets[3],
-                           .options = {.fp_fast = fast},
+                           .target = target,
+                           .options = {.fp_fast = fast, .bf16 = bf16},
                            .diag = f.diag,
                            .scratch = f.arena};
     cr_assert(passes_run(&context, f.module->graph, &pass, 1, NULL));
     int64_t m = node_int(f.module->graph->outputs[0]->def, "winograd");
     arena_destroy(f.arena);
     return m;
+}
+
+static int64_t chosen(const char *x, const char *weight, int stride, bool fast) {
+    return chosen_for(&test_targets[3], false, x, weight, stride, fast);
+}
+
+Test(winograd, has_to_beat_dot_instructions) {
+    TargetDesc target = test_targets[3];
+    static const char image[] = "f32[1, 64, 58, 58]", weight[] = "f32[64, 64, 3, 3]";
+    cr_expect_eq(chosen_for(&target, true, image, weight, 1, true), 4, "there are none");
+    target.bf16_dot = true;
+    cr_expect_eq(chosen_for(&target, true, image, weight, 1, true), 4);
+    cr_expect_eq(chosen_for(&target, true, "f32[1, 512, 9, 9]", "f32[512, 512, 3, 3]", 1, true), 0);
+    cr_expect_eq(chosen_for(&target, false, "f32[1, 512, 9, 9]", "f32[512, 512, 3, 3]", 1, true),
+                 4);
+    target.amx_bf16 = true;
+    cr_expect_eq(chosen_for(&target, true, image, weight, 1, true), 0);
 }
 
 Test(winograd, is_chosen_where_it_takes_less) {
