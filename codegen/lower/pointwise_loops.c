@@ -61,10 +61,10 @@ static void emit_row(Kernel *k, const Survey *s, const Space *space, LX *index, 
 
 static int64_t iteration_cost(const Kernel *k, const Survey *s, const Space *space, int count,
                               const Dim *extents) {
-    double cost = s->operations;
-    for (int i = 0; i < space->rank; i++) cost *= (double)dim_estimate(k->dims, space->dims[i]);
-    for (int i = 0; i < count; i++) cost /= (double)dim_estimate(k->dims, extents[i]);
-    return cost < 1 ? 1 : cost > 1e15 ? (int64_t)1e15 : (int64_t)cost;
+    /* Vectors are loaded and stored too, some from far away. */
+    double cycles = space->lanes > 1 ? 2.0 * s->operations / space->lanes : s->operations;
+    for (int i = 0; i < space->rank; i++) cycles *= (double)dim_estimate(k->dims, space->dims[i]);
+    return loops_cost(k, cycles, count, extents);
 }
 
 /* ---- rows ------------------------------------------------------------------------------------ */
