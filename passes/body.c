@@ -108,3 +108,23 @@ Node *enclose(Encloser *e, Node *const *nodes, size_t count, const Node *named) 
     for (size_t n = count; n-- > 0;) node_remove(nodes[n]);
     return fused;
 }
+
+/* ---- layouts --------------------------------------------------------------------------------- */
+
+void body_adopt_layout(Node *node, int i) {
+    Graph *body = node->body;
+    Value *input = body->inputs[i];
+    input->type.layout = node->operands[i]->type.layout;
+    Builder b = {.graph = body, .before = body->first, .path = input->path, .span = input->span};
+    Value *plain = build1(&b, OP_relayout, input, attr_layout("layout", NULL));
+    graph_replace(body, input, plain);
+    plain->def->operands[0] = input;
+}
+
+void body_yield_layout(Node *node, LayoutRef layout) {
+    Graph *body = node->body;
+    Value *output = body->outputs[0];
+    Builder b = {.graph = body, .path = output->path, .span = output->span};
+    body->outputs[0] = build1(&b, OP_relayout, output, attr_layout("layout", layout));
+    node->results[0]->type = body->outputs[0]->type;
+}

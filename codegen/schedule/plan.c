@@ -132,19 +132,22 @@ static int registers_needed(const Planner *p, const ContractionPlan *plan, int t
 /* Cycles of one step of the reduction in a tile of these sizes. */
 static double step_cycles(const Planner *p, const ContractionPlan *plan, int vectors,
                           const int *sizes) {
-    double fmas = vectors, loads = 0;
+    double fmas = vectors, loads = 0, waits = 0;
     for (int t = 0; t < plan->ntiles; t++) fmas *= sizes[t];
     for (int i = 0; i < p->c->noperands; i++) {
         double n = depends(p, i, plan->vector_axis) ? vectors : 1;
         for (int t = 0; t < plan->ntiles; t++)
             if (depends(p, i, plan->tiles[t].axis)) n *= sizes[t];
         loads += n;
+        waits += n / (depends(p, i, plan->vector_axis) ? 8 : 16);
     }
     int ports = p->target->fma_ports > 0 ? p->target->fma_ports : 1;
     double cycles = fmas / ports;
     if (loads / LOADS_PER_CYCLE > cycles) cycles = loads / LOADS_PER_CYCLE;
     if (cycles < FMA_LATENCY) cycles = FMA_LATENCY;
-    return cycles + 0.5; /* the loop itself */
+    /* The loop itself, and that loads now and then wait: vectors, which are streamed, more often than
+     * single elements, of which a line holds several. */
+    return cycles + 0.5 + waits;
 }
 
 /* Sum over main tiles and remainders, axis by axis. */

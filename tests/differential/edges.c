@@ -14,6 +14,8 @@ typedef struct Family {
 static const Family families[] = {
     {"product", OP_dense, "x$: f32[{a}, {b}]", "relu(dense(x$, {c}))", "f32[{a}, {c}]", false},
     {"row", OP_dense, "x$: f32[1, {b}]", "dense(x$, {c})", "f32[1, {c}]", false},
+    {"page", OP_dense, "x$: f32[{a}, {b}]", "dense(relu(dense(x$, 1024, name=\"c$\")), {c})",
+     "f32[{a}, {c}]", false},
     {"matmul", OP_matmul, "x$: f32[{a}, {b}], z$: f32[{b}, {c}]", "matmul(x$, z$)", "f32[{a}, {c}]",
      false},
     {"batch", OP_matmul, "x$: f32[3, {a}, {b}], z$: f32[3, {b}, {c}]", "matmul(x$, z$)",
