@@ -8,13 +8,8 @@ pkg_check_modules(LIBZIP REQUIRED IMPORTED_TARGET libzip)
 pkg_check_modules(PROTOBUF_C REQUIRED IMPORTED_TARGET libprotobuf-c)
 find_program(PROTOC_C protoc-c REQUIRED)
 find_path(ONNX_PROTO_FOLDER onnx.proto PATH_SUFFIXES onnx REQUIRED)
-find_path(PTHREADPOOL_INCLUDE pthreadpool.h REQUIRED)
-find_library(PTHREADPOOL_LIBRARY pthreadpool REQUIRED)
 # Types and constants only: the OpenCL loader is opened at run time.
 find_path(OPENCL_INCLUDE CL/cl_icd.h REQUIRED)
-# A target and not a path: nncConfig.cmake makes one of this name where libnnrt is used.
-add_library(nnc::pthreadpool UNKNOWN IMPORTED)
-set_target_properties(nnc::pthreadpool PROPERTIES IMPORTED_LOCATION "${PTHREADPOOL_LIBRARY}")
 
 # libLLVM-19 as a shared library: another LLVM may live in the same process (an OpenCL driver's).
 add_library(nnc_llvm INTERFACE)

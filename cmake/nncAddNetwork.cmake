@@ -2,7 +2,7 @@
 #
 # Compiles a network and adds it to <target>, an executable or library of the same folder: <target> is linked with the
 # generated code and can include the generated header. Compiled again when the source, a file that it imports, the
-# weights, the compiler or these arguments change. Call it once for each network.
+# weights, a tuning file, the compiler or these arguments change. Call it once for each network.
 #
 #   TARGET   what to compile for: cpu (the default), an object; opencl, C that is compiled with <target> and linked with
 #            nnc::runtime; hls, a folder with a design for FPGAs, whose simulation is compiled with <target>
@@ -12,7 +12,7 @@
 #   NETWORK  which network of the file, where it has several
 #   WEIGHTS  .safetensors or .npz, or random[:SEED]; default: the file that is called like the source, beside it. A file
 #            that another command of the folder makes is made first.
-#   OPTIONS  further options of nnc, such as -mcpu=x86-64-v3 -bind N=1; files in them are relative to the current
+#   OPTIONS  further options of nnc, such as -mcpu=x86-64-v3 -bind N=1 -tune=net.tune; files in them are relative to the current
 #            source folder
 #
 # In a cross build the code is for the machine that CMake builds for, unless OPTIONS has -mtriple.

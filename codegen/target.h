@@ -22,10 +22,26 @@ typedef struct StepHook {
     void *data;
 } StepHook;
 
+/* One of several versions of a program in one artifact (-multiversion), each for a processor of its
+ * own. They share the interface and the weight section. */
+typedef struct ProgramVersion {
+    const char *cpu;
+    TargetDesc desc;
+    LProgram *program;
+} ProgramVersion;
+
+typedef struct ProgramVersions {
+    size_t count;
+    ProgramVersion *list; /* those that ask least of the processor first */
+    LProgram *weights;    /* nothing but the weights of all, each once */
+} ProgramVersions;
+
 typedef struct TargetOptions {
     const char *cpu, *triple, *features; /* -mcpu, -mtriple, -mattr; null: this machine */
     const char *device;                  /* -device */
     const char *prefix;                  /* of generated names: a C identifier */
+    bool checked_features;               /* of cpu only those that init can ask the caller for */
+    const ProgramVersions *versions;     /* emit: all versions; null: there is one */
     int opt_level;                       /* 0..3 */
     bool fp_fast;
     bool external_weights; /* -weights-out=external */
@@ -68,6 +84,10 @@ typedef struct Target {
     bool wants_samples;            /* emit puts samples into what it writes */
     /* The machine to compile for. A fault of the options (unknown -mcpu) is a diagnostic. */
     bool (*describe)(const TargetOptions *options, TargetDesc *desc, Arena *arena, Diag *diag);
+    /* Reads -multiversion (null: the usual list): processors for versions of one program, those that
+     * ask least first. Null: the target has none. */
+    bool (*levels)(const TargetOptions *options, const char *text, Arena *arena, const char ***cpus,
+                   size_t *count, Diag *diag);
     /* Sets what of the description depends on the network; null: nothing does. */
     bool (*tune)(const Graph *graph, const TargetOptions *options, TargetDesc *desc, Diag *diag);
     /* Writes the files for one emit kind; path is the chosen output (-o) and decides the other
@@ -108,6 +128,8 @@ size_t abi_expr(const LProgram *program, Dim dim, Arena *arena, const int64_t **
 /* The weight section in pieces: the weights' own bytes in the order of their weight_offset, and
  * zeros between them. */
 OutputPiece *program_weight_parts(const LProgram *program, Arena *arena, size_t *count);
+/* Gives weights of equal bytes one place for all versions; makes versions->weights. */
+bool program_share_weights(ProgramVersions *versions, Arena *arena, Diag *diag);
 /* A copy of the weight section, 64-byte aligned. */
 uint8_t *program_weights(const LProgram *program, Arena *arena, size_t *bytes);
 

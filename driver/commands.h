@@ -10,6 +10,7 @@ int command_bench(const Options *options, Arena *arena);
 int command_verify(const Options *options, Arena *arena);
 int command_export(const Options *options, Arena *arena);
 int command_info(const Options *options, Arena *arena);
+int command_tune(const Options *options, Arena *arena);
 int command_opt(const Options *options, Arena *arena);
 int command_devices(const Options *options, Arena *arena);
 

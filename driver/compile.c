@@ -161,7 +161,11 @@ int command_compile(const Options *options, Arena *arena) {
     if (setup_target(c)) {
         const char *kind = options->emit ? options->emit : c->target->emit_kinds[0];
         const Stage *stage = find_stage(kind);
-        if (strcmp(kind, "onnx") == 0) {
+        if (options->multiversion && (stage || strcmp(kind, "onnx") == 0)) {
+            fprintf(stderr, "nnc: -emit=%s shows one version: -multiversion does not go with it\n",
+                    kind);
+            fail(c, EXIT_USAGE);
+        } else if (strcmp(kind, "onnx") == 0) {
             export_onnx(c);
         } else if (stage) {
             emit_stage(c, stage);

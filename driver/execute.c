@@ -80,6 +80,15 @@ bool executable_symbols(const nn_network *network, const Tensor *inputs, int64_t
     return true;
 }
 
+Tensor executable_tensor(Arena *arena, DType dtype, int rank, const int64_t *dims) {
+    enum { ALIGNMENT = 64 };
+    Tensor tensor;
+    if (!tensor_shape(&tensor, dtype, rank, dims, 0)) die("a tensor's size was not checked");
+    uintptr_t start = (uintptr_t)arena_alloc(arena, tensor.bytes + ALIGNMENT);
+    tensor.data = (void *)((start + ALIGNMENT - 1) & ~(uintptr_t)(ALIGNMENT - 1));
+    return tensor;
+}
+
 /* Outputs in the arena, sized by the symbols. */
 static bool make_outputs(Executable *e, const int64_t *symbols, Diag *diag) {
     const nn_network *network = e->network;
@@ -99,7 +108,7 @@ static bool make_outputs(Executable *e, const int64_t *symbols, Diag *diag) {
                   declared->name);
             return false;
         }
-        e->outputs[i] = tensor_new(e->arena, (DType)declared->type, declared->rank, dims);
+        e->outputs[i] = executable_tensor(e->arena, (DType)declared->type, declared->rank, dims);
     }
     return true;
 }

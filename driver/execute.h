@@ -31,6 +31,9 @@ void executable_close(Executable *executable);
  * as in nn_default_options. */
 bool executable_bind(Executable *executable, const Tensor *inputs, const int64_t *symbols,
                      size_t threads, Diag *diag);
+/* A tensor of zeros where vectors do not cross cache lines: how it lies should not decide how fast
+ * a run is. */
+Tensor executable_tensor(Arena *arena, DType dtype, int rank, const int64_t *dims);
 /* Runs once; the outputs are in executable->outputs. */
 bool executable_run(Executable *executable, Diag *diag);
 

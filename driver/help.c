@@ -21,7 +21,7 @@ static bool takes(const OptionSpec *spec, Command command) {
 /* What stands between an option's name and its value. */
 static const char *glue(const OptionSpec *spec) {
     if (!*spec->value || spec->kind == LEVEL) return "";
-    return spec->kind == DUMP ? "[=" : "=";
+    return option_value_is_optional(spec) ? "[=" : "=";
 }
 
 /* ---- -help ----------------------------------------------------------------------------------- */
@@ -34,7 +34,7 @@ static void help_command(const CommandSpec *command, StrBuf *out) {
         if (!takes(spec, command->command)) continue;
         char left[64];
         snprintf(left, sizeof left, "-%s%s%s%s", spec->name, glue(spec), spec->value,
-                 spec->kind == DUMP ? "]" : "");
+                 option_value_is_optional(spec) ? "]" : "");
         str_printf(out, "  %-28s %s\n", left, spec->help);
     }
     str_printf(out, "\nexamples:\n%s", command->examples);
@@ -109,7 +109,7 @@ static void manual_options(StrBuf *out) {
         append_roff(out, spec->name);
         str_printf(out, "\\fR%s\\fI", glue(spec));
         append_roff(out, spec->value);
-        str_printf(out, "\\fR%s\n", spec->kind == DUMP ? "]" : "");
+        str_printf(out, "\\fR%s\n", option_value_is_optional(spec) ? "]" : "");
         append_roff(out, spec->help);
         str_append(out, ".\n");
         manual_who_takes(spec, out);

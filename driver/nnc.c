@@ -49,6 +49,7 @@ static int run_command(const Options *options, Arena *arena) {
     case COMMAND_VERIFY: return command_verify(options, arena);
     case COMMAND_INFO: return command_info(options, arena);
     case COMMAND_EXPORT: return command_export(options, arena);
+    case COMMAND_TUNE: return command_tune(options, arena);
     case COMMAND_OPT: return command_opt(options, arena);
     case COMMAND_DEVICES: return command_devices(options, arena);
     case COMMAND_HELP: return print_help(options->help_for);

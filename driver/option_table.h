@@ -11,7 +11,19 @@ typedef struct CommandSpec {
     const char *usage, *help, *examples;
 } CommandSpec;
 
-typedef enum OptionKind { TEXT, FLAG, NUMBER, REAL, NAMED, LIST, LEVEL, DUMP, ACTION } OptionKind;
+typedef enum OptionKind {
+    TEXT,
+    FLAG,
+    NUMBER,
+    REAL,
+    NAMED,
+    LIST,
+    FILES,
+    LEVEL,
+    DUMP,
+    VERSIONS,
+    ACTION
+} OptionKind;
 
 typedef struct OptionSpec {
     const char *name;
@@ -22,6 +34,11 @@ typedef struct OptionSpec {
     const char *value; /* what the help shows for the value */
     const char *help;
 } OptionSpec;
+
+/* -NAME or -NAME=VALUE; never the next word. */
+static inline bool option_value_is_optional(const OptionSpec *spec) {
+    return spec->kind == DUMP || spec->kind == VERSIONS;
+}
 
 extern const CommandSpec command_table[];
 extern const size_t command_count;

@@ -18,7 +18,9 @@ enum { /* which commands take an option */
        X = 1 << COMMAND_EXPORT,
        P = 1 << COMMAND_OPT,
        D = 1 << COMMAND_DEVICES,
-       NETWORK = C | R | B | V | I,
+       T = 1 << COMMAND_TUNE,
+       COMPILED = C | R | B | V | I,
+       NETWORK = COMPILED | T,
        ALL = NETWORK | X | P | D,
 };
 
@@ -47,6 +49,11 @@ const CommandSpec command_table[] = {
      "write a network as an ONNX model",
      "  nnc export net.nn                 net.onnx with the weights inside\n"
      "  nnc export net.nn -weights-out=external -bind N=1 -o net.onnx\n"},
+    {"tune", COMMAND_TUNE, "nnc tune NET.nn [-o NET.tune] [options]",
+     "measure plans of the network's layers on this machine and keep the best",
+     "  nnc tune net.nn -bind N=1 -threads=1      net.tune\n"
+     "  nnc net.nn -bind N=1 -tune=net.tune\n"
+     "  nnc tune net.nn -minutes=2                as far as that goes; called again it goes on\n"},
     {"opt", COMMAND_OPT, "nnc opt DUMP.nnir -passes=A,B [options]", "run passes on a saved IR dump",
      "  nnc net.nn -emit=graph -passes= -o net.nnir\n"
      "  nnc opt net.nnir -passes=cse,dce\n"},
@@ -61,7 +68,7 @@ const size_t command_count = COUNT_OF(command_table);
 const OptionSpec option_table[] = {
     {"target", TEXT, NETWORK, AT(target), "NAME",
      "cpu (default), opencl, hls; run also takes reference"},
-    {"o", TEXT, C | X | P, AT(output_path), "PATH", "output file; - is standard output"},
+    {"o", TEXT, C | X | P | T, AT(output_path), "PATH", "output file; - is standard output"},
     {"emit", TEXT, C, AT(emit), "KIND",
      "ast, graph, loops, onnx; cpu: obj, so, asm, llvm; opencl: c, opencl; hls: hls"},
     {"weights", TEXT, NETWORK | X | P, AT(weights), "FILE",
@@ -80,20 +87,27 @@ const OptionSpec option_table[] = {
     {"quantize", TEXT, NETWORK, AT(quantize), "delta:D", "store weights as round(w / D)"},
     {"report", TEXT, NETWORK, AT(report), "FILE",
      "write the report of quantization there, not to stderr"},
+    {"tune", FILES, COMPILED, 0, 0, "FILE", "take plans that nnc tune measured; may be repeated"},
     {"fp", TEXT, NETWORK, AT(fp), "strict|fast",
      "floating point: strict (default) keeps the fixed order"},
     {"precision", TEXT, NETWORK, AT(precision), "f32", "arithmetic of float layers"},
     {"mcpu", TEXT, NETWORK | P, AT(cpu), "NAME", "processor, as in LLVM; default: this machine's"},
     {"mtriple", TEXT, C | I | P, AT(triple), "TRIPLE", "machine to compile for"},
     {"mattr", TEXT, NETWORK | P, AT(features), "+A,-B", "processor features"},
+    {"multiversion", VERSIONS, C, AT(levels), "A,B,C",
+     "code for several processors in one object, chosen when it starts; default: x86-64-v2, v3, "
+     "v4"},
     {"device", TEXT, NETWORK, AT(device), "NAME", "a target description"},
-    {"threads", NUMBER, R | B | V, AT(threads), "N", "threads; default: one for each core"},
+    {"threads", NUMBER, R | B | V | T, AT(threads), "N", "threads; default: one for each core"},
     {"input", NAMED, R, AT(inputs), "NAME=FILE.npy", "an input; random[:SEED] for a generated one"},
     {"output", NAMED, R, AT(outputs), "NAME=FILE.npy",
      "where to write an output; default: print it"},
     {"check", FLAG, R, AT(check), "", "compare with the reference"},
     {"n", NUMBER, V | B, AT(runs), "N", "verify: how many inputs (8); bench: runs"},
-    {"seconds", REAL, B, AT(seconds), "S", "least time to measure; default 1"},
+    {"seconds", REAL, B | T, AT(seconds), "S",
+     "bench: least time to measure, default 1; tune: time limit"},
+    {"minutes", REAL, T, AT(minutes), "M", "time limit"},
+    {"fresh", FLAG, T, AT(fresh), "", "measure anew what the file has already"},
     {"json", FLAG, B | I, AT(json), "", "print one JSON object"},
     {"profile", FLAG, B, AT(profile), "",
      "for each kernel: time, share, GFLOP/s, GB/s and share of the limit that binds it"},
@@ -182,6 +196,7 @@ static bool set_option(const OptionSpec *spec, const char *value, Arena *arena, 
         options->level = value[0] - '0';
         return true;
     case LIST: vec_push(arena, &options->search, value); return true;
+    case FILES: vec_push(arena, &options->tunes, value); return true;
     case NAMED: {
         const char *equals = strchr(value, '=');
         if (!equals || equals == value || !equals[1]) {
@@ -195,6 +210,10 @@ static bool set_option(const OptionSpec *spec, const char *value, Arena *arena, 
     case DUMP:
         options->dump_all = !value;
         options->dump_ir = value;
+        return true;
+    case VERSIONS:
+        options->multiversion = true;
+        options->levels = value;
         return true;
     case ACTION:
         options->help_for = options->command;
@@ -221,7 +240,7 @@ static bool unknown_option(const char *argument, const char *name) {
 }
 
 static bool takes_value(const OptionSpec *spec) {
-    return spec->kind != FLAG && spec->kind != ACTION && spec->kind != DUMP;
+    return spec->kind != FLAG && spec->kind != ACTION && !option_value_is_optional(spec);
 }
 
 static bool parse_option(int argc, char **argv, int *i, Arena *arena, Options *options) {
@@ -233,7 +252,7 @@ static bool parse_option(int argc, char **argv, int *i, Arena *arena, Options *o
         return options_complain("option '-%s' does not go with this command; see nnc -help",
                                 spec->name);
     }
-    if (!takes_value(spec) && spec->kind != DUMP && value) {
+    if (!takes_value(spec) && !option_value_is_optional(spec) && value) {
         return options_complain("option '-%s' takes no value", spec->name);
     }
     if (takes_value(spec) &&

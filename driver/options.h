@@ -11,6 +11,7 @@ typedef enum Command {
     COMMAND_VERIFY,
     COMMAND_INFO,
     COMMAND_EXPORT,
+    COMMAND_TUNE,
     COMMAND_OPT,
     COMMAND_DEVICES,
     COMMAND_HELP, /* text was asked for and is printed by options_help */
@@ -36,14 +37,17 @@ typedef struct Options {
         *weights_out;
     const char *dump_ir, *dump_dir, *extra_weights, *depfile;
     const char *trace, *plot, *sort; /* bench */
+    const char *levels;              /* of -multiversion; null: the usual ones */
+    bool multiversion;
     bool dump_all, time_passes, verify, verbose, json, check;
-    bool profile, fresh_limits, cold_weights;
+    bool profile, fresh_limits, cold_weights, fresh;
     int level;       /* -O0..-O3 */
     int64_t threads; /* 0: not given */
     int64_t runs;    /* -n */
-    double seconds;  /* bench: least time to measure */
+    double seconds;  /* bench: least time to measure; tune: time limit */
+    double minutes;  /* tune: the same, added */
     NamedTexts inputs, outputs, binds;
-    VEC(const char *) search;
+    VEC(const char *) search, tunes;
 } Options;
 
 /* Parses argv. False with a message on stderr where the command line is wrong (exit status 2). */

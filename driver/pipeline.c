@@ -5,15 +5,16 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "codegen/lower/lower.h"
 #include "driver/discard.h"
 #include "driver/dump.h"
 #include "driver/setup.h"
+#include "driver/tuning.h"
 
 bool compilation_run(Compilation *c) {
-    return compilation_load(c)        /* .nn text, weights      -> graph IR */
-           && compilation_optimize(c) /* graph IR               -> graph IR, one kernel a node */
-           && compilation_lower(c);   /* graph IR               -> loop IR, arena offsets */
+    if (!compilation_load(c)) return false; /* .nn text, weights   -> graph IR */
+    if (c->options->multiversion) return compilation_versions(c);
+    return compilation_optimize(c)  /* graph IR            -> graph IR, one kernel a node */
+           && compilation_lower(c); /* graph IR            -> loop IR, arena offsets */
 }
 
 /* Targets that build for fixed sizes get them from -bind. */
@@ -108,12 +109,16 @@ bool compilation_lower(Compilation *c) {
     c->target_options.prefix = c->options->prefix ? c->options->prefix : c->graph->name;
     if (c->target->tune && !c->target->tune(c->graph, &c->target_options, &c->desc, c->diag))
         return fail(c, EXIT_INPUT);
-    c->program = lower_graph(c->graph, &c->desc, c->diag);
+    TunedPlans plans;
+    if (!tuned_plans_read(c, &plans)) return fail(c, EXIT_INPUT);
+    const PlanSource *source = c->plans ? c->plans : plans.count ? &plans.source : NULL;
+    c->program = lower_graph_planned(c->graph, &c->desc, source, c->diag);
     if (!c->program || !plan_memory(c->program, c->diag)) return fail(c, EXIT_INPUT);
     if (c->options->verify && !lprogram_verify(c->program, c->diag)) {
         dump_defect(c);
         return fail(c, EXIT_DEFECT);
     }
+    tuned_plans_report(c, &plans);
     if (c->discards_weights) discard_constants(c);
     c->target_options.source_hash = program_hash(c->program);
     dump_time(c, "lower", start);

@@ -2,6 +2,7 @@
 #ifndef NNC_DRIVER_PIPELINE_H
 #define NNC_DRIVER_PIPELINE_H
 
+#include "codegen/lower/lower.h"
 #include "codegen/target.h"
 #include "driver/options.h"
 #include "frontend/dataio.h"
@@ -22,8 +23,9 @@ typedef struct Compilation {
     Graph *reference;           /* set by compilation_reference */
     Graph *graph;               /* what the passes work on */
     LProgram *program;          /* after lower */
-    const char *const *sources; /* all files that were read, the weights last if they are a file */
+    const char *const *sources; /* all files that were read */
     size_t nsources;
+    const PlanSource *plans; /* asked before -tune; null: none */
     StrBuf report;
     int status; /* of the first failure: EXIT_INPUT, ... */
 } Compilation;
@@ -35,8 +37,9 @@ void compilation_destroy(Compilation *c);  /* frees what the arena does not own 
 bool compilation_load(Compilation *c);     /* text and weights to graph IR */
 bool compilation_optimize(Compilation *c); /* passes */
 bool compilation_lower(Compilation *c);    /* loop IR, memory plan */
-/* All of it. */
+/* All of it; with -multiversion once for each processor that it lists. */
 bool compilation_run(Compilation *c);
+bool compilation_versions(Compilation *c); /* of that, what follows load (versions.c) */
 
 /* What targets are held to: the network as it was written, or, where weights are quantized on
  * purpose, the network with the weights that quantization left. Null after a failure. */

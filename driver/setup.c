@@ -100,7 +100,7 @@ static bool random_seed(Compilation *c, const char *text, uint64_t *seed, bool *
     return true;
 }
 
-static void add_source(Compilation *c, const char *path) {
+void setup_source(Compilation *c, const char *path) {
     const char **all = arena_array(c->arena, const char *, c->nsources + 1);
     for (size_t i = 0; i < c->nsources; i++) all[i] = c->sources[i];
     all[c->nsources++] = path;
@@ -153,7 +153,7 @@ bool setup_weights(Compilation *c) {
     }
     TensorFile *file = arena_new(c->arena, TensorFile);
     if (!tensor_file_read(c->arena, path, file, c->diag)) return false;
-    add_source(c, path);
+    setup_source(c, path);
     return params_from_file(graph, file, path, c->options->extra_weights ? EXTRA_ERROR : EXTRA_WARN,
                             c->diag);
 }

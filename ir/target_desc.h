@@ -8,6 +8,7 @@ typedef struct TargetDesc {
     const char *name; /* for dumps and reports only */
     int vector_bits;  /* width of a SIMD register; 0: scalars only */
     int most_lanes;   /* of a vector, however narrow its elements; 0: as many as fit */
+    int panel_lanes;  /* f32 elements of a block of weights or channels; 0: those of a vector */
     int vector_registers;
     bool masked_tails;      /* masked loads and stores cost no more than plain ones */
     bool broadcast_operand; /* an fma takes a broadcast scalar from memory */
@@ -16,6 +17,9 @@ typedef struct TargetDesc {
     int64_t l1_bytes, l2_bytes;
     int cores;
     bool amx_int8, amx_bf16, vnni, bf16_dot;
+    /* A kernel may have several stages that go over the same rows one after the other: norms and
+     * attention are one kernel each. */
+    bool multi_stage;
     int64_t parallel_threshold; /* operations below which a loop is not worth spreading */
     /* Of devices that run groups of work-items, which share local memory and meet at barriers;
      * group_items 0: iterations of parallel loops are threads. `cores` then run one of the largest
@@ -38,6 +42,13 @@ static inline int target_lanes(const TargetDesc *target, int element_bits) {
     int lanes = target->vector_bits / element_bits;
     if (target->most_lanes > 0 && lanes > target->most_lanes) lanes = target->most_lanes;
     return lanes > 1 ? lanes : 1;
+}
+
+/* Elements of a block in which weights and activations lie: one layout serves several widths of
+ * vectors; 1: there are no vectors. */
+static inline int target_panel_lanes(const TargetDesc *target) {
+    int lanes = target_lanes(target, 32);
+    return lanes > 1 && lanes < target->panel_lanes ? target->panel_lanes : lanes;
 }
 
 /* Elements of that many bits that one work-item loads at once; at least 1. */

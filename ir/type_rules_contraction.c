@@ -167,6 +167,23 @@ static bool needs_channels(TypeQuery *q, int64_t groups) {
         dim_text(q->dims, q->arena, weight->dims[0]), rule_type_text(q, 1), (long long)groups);
 }
 
+/* Winograd's method is for one kind of convolution. */
+static bool needs_winograd(TypeQuery *q, const int64_t kernel[2], DType dtype) {
+    int64_t m = rule_attr(q, "winograd")->i;
+    bool fits =
+        kernel[0] == 3 && kernel[1] == 3 && dtype == DT_f32 && rule_attr(q, "groups")->i == 1;
+    for (int i = 0; i < 2; i++) {
+        fits =
+            fits && rule_attr(q, "stride")->ints[i] == 1 && rule_attr(q, "dilation")->ints[i] == 1;
+    }
+    if (m == 0 || (fits && (m == 2 || m == 4))) return true;
+    return rule_fail_attr(
+        q, "winograd",
+        "'conv2d' takes 'winograd' 2 or 4 with a kernel of 3 by 3 in f32, stride, "
+        "dilation and groups 1; found %lld",
+        (long long)m);
+}
+
 bool type_conv2d(TypeQuery *q) {
     const TensorType *x = &q->operands[0], *weight = &q->operands[1];
     int64_t groups = rule_attr(q, "groups")->i, kernel[2];
@@ -179,6 +196,7 @@ bool type_conv2d(TypeQuery *q) {
     }
     if (!needs_groups(q, groups) || !needs_fixed_kernel(q, kernel) || !needs_channels(q, groups))
         return false;
+    if (!needs_winograd(q, kernel, dtype)) return false;
     if (!needs_bias(q, dtype, weight->dims[0], "filter")) return false;
     Dim dims[4] = {x->dims[0], weight->dims[0]};
     return window_result(q, weight->dims + 2, rule_attr(q, "stride")->ints,

@@ -109,9 +109,13 @@ Node *enclose(Encloser *e, Node *const *nodes, size_t count, const Node *named) 
     return fused;
 }
 
+<<<<<<< HEAD
 /* ---- layouts --------------------------------------------------------------------------------- */
 
 void body_adopt_layout(Node *node, int i) {
+=======
+void adopt_operand(Node *node, int i) {
+>>>>>>> main
     Graph *body = node->body;
     Value *input = body->inputs[i];
     input->type.layout = node->operands[i]->type.layout;
@@ -120,6 +124,7 @@ void body_adopt_layout(Node *node, int i) {
     graph_replace(body, input, plain);
     plain->def->operands[0] = input;
 }
+<<<<<<< HEAD
 
 void body_yield_layout(Node *node, LayoutRef layout) {
     Graph *body = node->body;
@@ -128,3 +133,5 @@ void body_yield_layout(Node *node, LayoutRef layout) {
     body->outputs[0] = build1(&b, OP_relayout, output, attr_layout("layout", layout));
     node->results[0]->type = body->outputs[0]->type;
 }
+=======
+>>>>>>> main

@@ -121,14 +121,15 @@ static void add_permute(Layout *layout, int count, const int *order) {
     memcpy(step->order, order, (size_t)count * sizeof *order);
 }
 
-/* [O, I, KH, KW]: [O/L, I/L, KH, KW, L of I, L of O] for a blocked image, else [O/L, I,
- * KH, KW, L]. */
+/* [O, I, KH, KW]: [O/L, I/L, KH, KW, L of I, L of O] for a blocked image, else, and where Winograd's
+ * method wants all of a kernel at once, [O/L, I, KH, KW, L]. */
 static bool conv_weight_layout(const Chooser *c, const Node *conv, bool x_blocked, Layout *layout) {
     int64_t inputs;
     if (!filters_fit(c, conv)) return false;
     if (!fixed(conv->operands[1]->type.dims[1], &inputs)) return false;
     add_split(layout, 0, c->lanes);
-    if (x_blocked && inputs % c->lanes == 0) {
+    bool by_blocks = x_blocked && inputs % c->lanes == 0 && node_int(conv, "winograd") == 0;
+    if (by_blocks) {
         add_split(layout, 2, c->lanes);
         add_permute(layout, 6, (const int[]){0, 2, 4, 5, 3, 1});
     } else {
@@ -202,6 +203,17 @@ static void enclose_touched(Chooser *c, bool *yields_blocks) {
 
 /* ---- applying -------------------------------------------------------------------------------- */
 
+<<<<<<< HEAD
+=======
+static void yield_layout(Node *node, LayoutRef layout) {
+    Graph *body = node->body;
+    Value *output = body->outputs[0];
+    Builder b = {.graph = body, .path = output->path, .span = output->span};
+    body->outputs[0] = build1(&b, OP_relayout, output, attr_layout("layout", layout));
+    node->results[0]->type = body->outputs[0]->type;
+}
+
+>>>>>>> main
 /* The image of a convolution, seen from inside the body, is a blocked operand or made from one. */
 static bool image_is_blocked(const Chooser *c, const Node *contraction) {
     const Value *x = contraction->operands[0];
@@ -250,7 +262,7 @@ static Layout channels_last(void) {
 bool pass_choose_layouts(PassContext *context, Graph *graph) {
     Chooser c = {.context = context, .graph = graph};
     bool streams = context->target->streams;
-    c.lanes = streams ? 1 : target_lanes(context->target, 32);
+    c.lanes = streams ? 1 : target_panel_lanes(context->target);
     c.constant = constant_marks(graph, context->scratch);
     if ((c.lanes < 2 && !streams) || is_chosen(graph, c.constant)) return false;
     Layout blocked = streams ? channels_last() : layout_blocked(4, 1, c.lanes);

@@ -14,7 +14,7 @@ typedef struct MadePad {
 } MadePad;
 
 static bool has_padding(const Node *node) {
-    if (node->op != OP_conv2d) return false;
+    if (node->op != OP_conv2d || node_int(node, "winograd") != 0) return false;
     const int64_t *pad = node_attr(node, "pad")->ints;
     return pad[0] || pad[1] || pad[2] || pad[3];
 }

@@ -5,7 +5,7 @@
  *
  * 1. Each anchor (contraction, reduction, window) takes the pointwise operators that follow it, on
  * its own shape. Several may use one value, as in x * sigmoid(x); the group ends where all ways
- * meet again.
+ * meet again, or with a pad behind that.
  * 2. From the last node to the first, what is left starts groups of pointwise and movement
  * operators, and every group takes in producers that only it uses, unless they would be computed
  * over and over for more than a load costs.
@@ -40,6 +40,7 @@ typedef struct Info {
 
 typedef struct Fuser {
     Graph *graph;
+    const TargetDesc *target;
     Arena *scratch;
     ConstantMarks constant;
     Info *info;
@@ -158,6 +159,18 @@ static void take_followers(Fuser *f, Group *group) {
     group->root = group->members.data[whole - 1];
 }
 
+/* The border that only the group's result is given is written along with it, and the image is not
+ * copied. Not where results leave in memory's order, or work-items share them out. */
+static void take_pad(Fuser *f, Group *group) {
+    const Info *info = info_of(f, group->root);
+    if (f->target->streams || f->target->group_items > 0 || !writes_borders(group->anchor)) return;
+    if (info->users.len != 1 || info->is_output) return;
+    Node *pad = info->users.data[0];
+    if (info_of(f, pad)->group || !pad_keeps_all(pad) || !has_room(f, group, pad)) return;
+    join(f, group, pad);
+    group->root = pad;
+}
+
 /* ---- 2. producers ---------------------------------------------------------------------------- */
 
 /* How node would be computed inside the group: what its users there, which are all it has, do with
@@ -258,7 +271,10 @@ static void take_producers(Fuser *f, Group *group) {
 static void form_groups(Fuser *f) {
     for (size_t i = 0; i < f->order.len; i++) {
         Node *node = f->order.data[i];
-        if (fuse_role(node) == ROLE_ANCHOR) take_followers(f, new_group(f, node, node));
+        if (fuse_role(node) != ROLE_ANCHOR) continue;
+        Group *group = new_group(f, node, node);
+        take_followers(f, group);
+        take_pad(f, group);
     }
     for (size_t i = f->order.len; i-- > 0;) {
         Node *node = f->order.data[i];
@@ -297,7 +313,7 @@ static size_t list_members(const Fuser *f, const Group *group, Node **list) {
 bool pass_fuse(PassContext *context, Graph *graph) {
     Node *list[MAX_MEMBERS];
     bool changed = remove_dead(graph, context->scratch);
-    Fuser f = {.graph = graph, .scratch = context->scratch};
+    Fuser f = {.graph = graph, .target = context->target, .scratch = context->scratch};
     f.constant = constant_marks(graph, context->scratch);
     f.info = arena_array(context->scratch, Info, context->module->value_count);
     survey(&f);

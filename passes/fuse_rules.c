@@ -37,6 +37,19 @@ bool view_only_splits(const Node *node) {
     return next == to->rank;
 }
 
+bool writes_borders(const Node *anchor) {
+    OpFamily family = op_info(anchor->op)->family;
+    return family == FAMILY_CONTRACTION || family == FAMILY_WINDOW;
+}
+
+bool pad_keeps_all(const Node *node) {
+    if (node->op != OP_pad) return false;
+    const Attr *pads = node_attr(node, "pads");
+    for (int i = 0; i < pads->count; i++)
+        if (pads->ints[i] < 0) return false;
+    return true;
+}
+
 int element_cost(const Node *node) {
     switch (node->op) {
     case OP_exp:

@@ -20,6 +20,12 @@ FuseRole fuse_role(const Node *node);
  * own. */
 bool view_only_splits(const Node *node);
 
+/* Whether the anchor's kernel can also write a border around its result. */
+bool writes_borders(const Node *anchor);
+
+/* Whether node is a `pad` that cuts nothing off. */
+bool pad_keeps_all(const Node *node);
+
 /* Rough number of instructions for one element of the node's result, without its operands. */
 int element_cost(const Node *node);
 

@@ -3,7 +3,7 @@
 """A worker as its parent sees it: asked one thing at a time, given up when it takes too long.
 
 Between its answer and the next request a worker is stopped, with all that it started: threads that spin for a while after
-a run, as those of pthreadpool and onnxruntime do for some 30 ms, would take a core from the next contender.
+a run, as those of onnxruntime do for some 30 ms, would take a core from the next contender.
 """
 
 import json

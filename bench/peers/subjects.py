@@ -77,7 +77,7 @@ def build_helpers(work, nnc):
     """The libraries through which workers call C code; those whose packages are missing are left out."""
     runtime = nnc.parent / "runtime/libnnrt.a"
     model = pathlib.Path(__file__).with_name("engines") / "nnc_model.c"
-    rest = [f"-I{ROOT / 'runtime'}", model, runtime, "-lpthreadpool", "-ldl", "-lm"]
+    rest = [f"-I{ROOT / 'runtime'}", model, runtime, "-lpthread", "-ldl", "-lm"]
     command("cc", "-O2", "-shared", "-fPIC", "-o", work / "nnc_model.so", *rest)
     command("cc", "-O2", "-DMODEL_MAIN", "-o", work / "nnc_model", *rest)
     libraries = {"oneDNN": ["-ldnnl"], "OpenBLAS": ["-lopenblas"],
@@ -91,12 +91,12 @@ def build_helpers(work, nnc):
             print(f"left out: {peer.name}: {error}")
 
 
-def compile_all(subject, race, source, weights, bindings):
+def compile_all(subject, race, source, weights, fp, bindings):
     """What is compiled ahead: nnc's object and model, IREE's module. Returns what each compiler took."""
     nnc, folder = race.options.nnc, subject.folder
     common = [source, f"-weights={weights}", *bindings]
     command(nnc, "export", *common, "-o", folder / "network.onnx")
-    seconds, peak = command(nnc, *common, "-emit=so", "-o", folder / "network.so")
+    seconds, peak = command(nnc, *common, f"-fp={fp}", "-emit=so", "-o", folder / "network.so")
     return {"nnc": {"compile_s": seconds, "compile_mb": peak}}
 
 
@@ -176,11 +176,11 @@ def make(made, race):
     (folder / "made.json").unlink(missing_ok=True)
     if isinstance(subject, Kernel):
         prepare_kernel(subject, folder)
-        return compile_all(made, race, folder / "network.nn", folder / "weights.npz", [])
+        return compile_all(made, race, folder / "network.nn", folder / "weights.npz", "strict", [])
     command(sys.executable, pathlib.Path(__file__).with_name("prepare.py"), TWINS, subject.name, cell.batch, LENGTH,
             folder)
     bindings = [f"-bind=N={cell.batch}"] + ([f"-bind=T={LENGTH}"] if subject.sequence else [])
-    facts = compile_all(made, race, ROOT / subject.source, folder / "weights.safetensors", bindings)
+    facts = compile_all(made, race, ROOT / subject.source, folder / "weights.safetensors", "fast", bindings)
     facts["nnc"]["first_result_s"] = first_result(made, race)
     facts["disk_mb"] = footprints(made)
     return facts

@@ -44,17 +44,32 @@ static void open_unit(Unit *unit, LLVMTargetMachineRef machine) {
     }
 }
 
-static void emit_module(Unit *unit, uint64_t stack_bytes, bool loadable) {
+static void emit_version(Unit *unit, size_t number) {
+    unit_use(unit, number);
     const LProgram *program = unit->program;
     /* Expansion makes new variables; the caller's program keeps its count. */
     LProgram copy = *program;
     LExpandOptions expand = {
         .vectors = true, .unroll = true, .masked_tails = unit->desc->masked_tails};
-    LV *kernels = arena_array(unit->arena, LV, program->kernels.len + 1);
+    Version *version = &unit->versions[number];
+    version->kernels = arena_array(unit->arena, LV, program->kernels.len + 1);
+    unit->uses_tiles = false;
     for (size_t i = 0; i < program->kernels.len; i++) {
-        kernels[i] = emit_kernel(unit, lkernel_expand(&copy, program->kernels.data[i], &expand));
+        version->kernels[i] =
+            emit_kernel(unit, lkernel_expand(&copy, program->kernels.data[i], &expand));
     }
-    emit_entry_points(unit, kernels, stack_bytes, loadable);
+    version->uses_tiles = unit->uses_tiles;
+}
+
+static void emit_module(Unit *unit, uint64_t stack_bytes, bool loadable) {
+    bool uses_tiles = false;
+    for (size_t v = 0; v < unit->nversions; v++) {
+        emit_version(unit, v);
+        uses_tiles = uses_tiles || unit->uses_tiles;
+    }
+    unit->uses_tiles = uses_tiles;
+    unit_use(unit, 0);
+    emit_entry_points(unit, stack_bytes, loadable);
     char *message = NULL;
     if (LLVMVerifyModule(unit->module, LLVMReturnStatusAction, &message)) {
         die("LLVM refuses the module: %s", message);
@@ -93,6 +108,7 @@ static void optimize(Unit *unit, LLVMTargetMachineRef machine, int level) {
 /* Most bytes of stack of any one function, by the part it plays. */
 typedef struct Frames {
     const char *prefix;
+    int depth;              /* of calls */
     uint64_t entry, kernel; /* of the interface's functions; of kernels, their parts and tasks */
     StrBuf complaints;
 } Frames;
@@ -121,9 +137,11 @@ static void on_diagnostic(LLVMDiagnosticInfoRef info, void *data) {
 }
 
 /* A run calls a kernel, the kernel a part of it; a task of another thread calls a part. create
- * calls init calls context_bytes. */
+ * calls init calls context_bytes. With several versions run first calls that of one. */
 static uint64_t stack_of(const Frames *frames) {
-    return 3 * (frames->entry > frames->kernel ? frames->entry : frames->kernel) + STACK_SLACK;
+    return (uint64_t)frames->depth *
+               (frames->entry > frames->kernel ? frames->entry : frames->kernel) +
+           STACK_SLACK;
 }
 
 /* ---- code generation ------------------------------------------------------------------------ */
@@ -178,13 +196,13 @@ static void set_marker(Unit *unit, const char *table, uint64_t marker, uint64_t 
 
 static ObjectCode generate_kind(Unit *unit, LLVMTargetMachineRef machine, CodeKind kind,
                                 bool loadable, uint64_t marker, Arena *arena) {
-    Frames frames = {.prefix = unit->options->prefix};
+    Frames frames = {.prefix = unit->options->prefix, .depth = unit->nversions > 1 ? 4 : 3};
     LLVMContextSetDiagnosticHandler(unit->context, on_diagnostic, &frames);
     ObjectCode code;
     if (kind == CODE_OBJECT) {
         code = generate(unit->module, machine, LLVMObjectFile, arena, &frames);
         patch_marker(&code, marker, stack_of(&frames));
-        if (unit->has_weights) object_add_weights(&code, unit->program, arena);
+        if (unit->has_weights) object_add_weights(&code, unit->weights_of, arena);
     } else {
         LLVMModuleRef copy = LLVMCloneModule(unit->module);
         generate(copy, machine, LLVMObjectFile, unit->arena, &frames);
@@ -240,22 +258,19 @@ static void compile_unit(Unit *unit, CodeKind kind, bool loadable, Arena *arena,
 bool cpu_compile(const LProgram *program, const TargetDesc *desc, const TargetOptions *options,
                  CodeKind kind, bool loadable, Arena *arena, ObjectCode *code, Diag *diag) {
     Arena *scratch = arena_create();
-    CpuMachine machine;
     size_t weight_bytes;
-    bool ok =
-        cpu_machine(options, &machine, scratch, diag) && check_weights(program, options, diag);
+    Unit unit = {.arena = scratch,
+                 .program = program,
+                 .desc = desc,
+                 .options = options,
+                 .symbols = abi_symbols(program, scratch),
+                 .texts = interner_create(scratch),
+                 .text_values = {.arena = scratch}};
+    bool ok = versions_make(&unit, scratch, diag) && check_weights(program, options, diag);
     if (ok) {
-        Unit unit = {.arena = scratch,
-                     .machine = &machine,
-                     .program = program,
-                     .desc = desc,
-                     .options = options,
-                     .symbols = abi_symbols(program, scratch),
-                     .texts = interner_create(scratch),
-                     .text_values = {.arena = scratch}};
         unit.has_weights = !options->external_weights && program->weight_bytes > 0;
         if (unit.has_weights && kind != CODE_OBJECT) {
-            unit.weights = program_weights(program, scratch, &weight_bytes);
+            unit.weights = program_weights(unit.weights_of, scratch, &weight_bytes);
         }
         compile_unit(&unit, kind, loadable, arena, code);
     }

@@ -17,8 +17,7 @@ static LV load_limits(Code *c, LV limits, LV *values) {
 
 /* Bytes of the arena for all runs within the limits: every region at the upper bound of its unit.
  */
-static LV arena_bound(DimEmitter *e) {
-    const LProgram *program = e->unit->program;
+static LV arena_bound(DimEmitter *e, const LProgram *program) {
     LV total = unit_int(e->unit, 0), zero = total;
     for (size_t i = 0; i < program->regions.len; i++) {
         const LRegion *region = &program->regions.data[i];
@@ -45,7 +44,12 @@ static void emit_context_bytes(Unit *unit, LV function) {
         bad = load_limits(&c, limits, values);
     }
     DimEmitter e = {.unit = unit, .b = c.b, .symbols = values, .overflow = &bad};
-    LV total = dim_checked_add(&e, arena_bound(&e), unit_int(unit, ctx_arena(unit)));
+    LV arena = unit_int(unit, 0); /* for whichever version needs most */
+    for (size_t v = 0; v < unit->nversions; v++) {
+        LV own = arena_bound(&e, unit->versions[v].program);
+        arena = emit_intrinsic(unit, c.b, "llvm.smax", 1, &unit->i64, 2, (LV[]){arena, own});
+    }
+    LV total = dim_checked_add(&e, arena, unit_int(unit, ctx_arena(unit)));
     LLVMBuildRet(c.b, LLVMBuildSelect(c.b, bad, too_large, total, ""));
     code_end(&c);
 }
@@ -79,26 +83,32 @@ static void check_options(Code *c) {
     }
 }
 
-uint64_t unit_cpu_bits(const Unit *unit) {
-    uint64_t bits = cpu_required_bits(unit->machine);
-    if (!unit->uses_tiles) return bits;
-    if (cpu_has(unit->machine, HAS_AMX_INT8)) bits |= NN_CPU_AMX_INT8;
-    if (cpu_has(unit->machine, HAS_AMX_BF16)) bits |= NN_CPU_AMX_BF16;
+uint64_t version_cpu_bits(const Version *version) {
+    uint64_t bits = cpu_required_bits(&version->machine);
+    if (!version->uses_tiles) return bits;
+    if (cpu_has(&version->machine, HAS_AMX_INT8)) bits |= NN_CPU_AMX_INT8;
+    if (cpu_has(&version->machine, HAS_AMX_BF16)) bits |= NN_CPU_AMX_BF16;
     return bits | NN_CPU_AMX_TILE;
 }
 
-static void check_cpu(Code *c) {
+/* The number of the last version that the processor can run. Where the caller does not say what it
+ * has, the one that asks least. */
+static LV choose_version(Code *c) {
     Unit *unit = c->unit;
-    uint64_t needed = unit_cpu_bits(unit);
-    if (needed == 0) return;
     LV have = option(c, unit->i64, offsetof(nn_options, cpu_features));
     LV known = LLVMBuildAnd(c->b, have, unit_int(unit, (int64_t)NN_CPU_KNOWN), "");
     LV is_known = LLVMBuildICmp(c->b, LLVMIntNE, known, unit_int(unit, 0), "");
-    LV need = unit_int(unit, (int64_t)needed);
-    LV lacks = LLVMBuildICmp(c->b, LLVMIntNE, LLVMBuildAnd(c->b, have, need, ""), need, "");
-    code_fail_if(c, LLVMBuildAnd(c->b, is_known, lacks, ""), NN_UNSUPPORTED,
+    LV chosen = unit_int(unit, -1);
+    for (size_t v = 0; v < unit->nversions; v++) {
+        LV need = unit_int(unit, (int64_t)version_cpu_bits(&unit->versions[v]));
+        LV fits = LLVMBuildICmp(c->b, LLVMIntEQ, LLVMBuildAnd(c->b, have, need, ""), need, "");
+        chosen = LLVMBuildSelect(c->b, fits, unit_int(unit, (int64_t)v), chosen, "");
+    }
+    LV none = LLVMBuildICmp(c->b, LLVMIntSLT, chosen, unit_int(unit, 0), "");
+    code_fail_if(c, LLVMBuildAnd(c->b, is_known, none, ""), NN_UNSUPPORTED,
                  arena_printf(unit->arena, "this processor lacks features that code for %s needs",
                               unit->machine->text));
+    return LLVMBuildSelect(c->b, is_known, chosen, unit_int(unit, 0), "");
 }
 
 /* The weight section: the caller's if given, else the object's. */
@@ -132,7 +142,7 @@ uint64_t unit_context_magic(const Unit *unit) {
     return abi_interface_hash(unit->program, unit->options->prefix) | 1;
 }
 
-static void fill_context(Code *c, LV context, LV weights, LV total) {
+static void fill_context(Code *c, LV context, LV weights, LV total, LV version) {
     Unit *unit = c->unit;
     LV null = LLVMConstNull(unit->ptr);
     code_store(c, unit_int(unit, (int64_t)unit_context_magic(unit)), context, CTX_MAGIC);
@@ -146,6 +156,7 @@ static void fill_context(Code *c, LV context, LV weights, LV total) {
     code_store(c, total, context, CTX_BYTES);
     LV arena = LLVMBuildSub(c->b, total, unit_int(unit, ctx_arena(unit)), "");
     code_store(c, arena, context, CTX_ARENA_BYTES);
+    code_store(c, version, context, CTX_VERSION);
     if (unit->symbols.count == 0) return;
     LV limits = option(c, unit->ptr, offsetof(nn_options, limits));
     for (size_t i = 0; i < unit->symbols.count; i++) {
@@ -174,12 +185,12 @@ static void emit_init(Unit *unit, const EntryPoints *entry, LV own_weights) {
     code_fail_if(&c, code_is_null(&c, memory), NN_INVALID, "init: memory is null");
     code_fail_if(&c, code_misaligned(&c, memory, 64), NN_INVALID,
                  "init: memory is not aligned to 64 bytes");
-    check_cpu(&c);
+    LV version = choose_version(&c);
     LV total = total_bytes(&c, entry);
     LV too_small = LLVMBuildICmp(c.b, LLVMIntULT, bytes, total, "");
     code_fail_if(&c, too_small, NN_NO_MEMORY, "init: memory is smaller than context_bytes");
     LV weights = choose_weights(&c, own_weights);
-    fill_context(&c, memory, weights, total);
+    fill_context(&c, memory, weights, total, version);
     code_store(&c, memory, result, 0);
     LLVMBuildRet(c.b, code_status(unit, NN_OK));
     code_end(&c);

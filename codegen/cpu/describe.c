@@ -14,6 +14,9 @@ enum { DEFAULT_L1 = 32 << 10, DEFAULT_L2 = 1 << 20, DEFAULT_CORES = 8 };
 /* Operations that take about as long as waking a thread pool and waiting for it. */
 enum { PARALLEL_THRESHOLD = 200000 };
 
+/* One packed form for every level of x86-64, of which an object may hold several. */
+enum { PANEL_LANES = 16 };
+
 static int64_t ask_system(int name, int64_t fallback) {
     long value = sysconf(name);
     return value > 0 ? value : fallback;
@@ -39,6 +42,7 @@ static int x86_fma_ports(const char *cpu, int vector_bits) {
 static void describe_x86(const CpuMachine *machine, TargetDesc *desc) {
     bool wide = cpu_has(machine, HAS_AVX512BW | HAS_AVX512DQ | HAS_AVX512VL);
     desc->vector_bits = wide ? 512 : cpu_has(machine, HAS_AVX2) ? 256 : 128;
+    desc->panel_lanes = PANEL_LANES;
     desc->vector_registers = wide ? 32 : 16;
     desc->masked_tails = wide;
     desc->broadcast_operand = wide;
@@ -87,6 +91,7 @@ bool cpu_describe(const TargetOptions *options, TargetDesc *desc, Arena *arena, 
         .l1_bytes = DEFAULT_L1,
         .l2_bytes = DEFAULT_L2,
         .cores = DEFAULT_CORES,
+        .multi_stage = true,
         .parallel_threshold = PARALLEL_THRESHOLD,
     };
     describe_arch[machine.arch](&machine, desc);

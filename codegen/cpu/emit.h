@@ -17,13 +17,28 @@ typedef LLVMTypeRef LT;
 
 enum { MAX_LANES = 1024 }; /* of a vector value */
 
+/* The program for one processor. */
+typedef struct Version {
+    CpuMachine machine;
+    const LProgram *program;
+    const TargetDesc *desc;
+    const char *prefix; /* of the names of its functions that nobody sees */
+    bool uses_tiles;
+    LV *kernels; /* the functions of program->kernels */
+} Version;
+
 typedef struct Unit {
     Arena *arena;
     LLVMContextRef context;
     LLVMModuleRef module;
+    Version *versions; /* those that ask least first; one at least */
+    size_t nversions;
+    /* Of the version that code is made for now; the interface is made for the first. */
     const CpuMachine *machine;
     const LProgram *program;
     const TargetDesc *desc;
+    const char *prefix;
+    const LProgram *weights_of; /* holds the weights of all versions */
     const TargetOptions *options;
     AbiSymbols symbols;
     bool has_weights;       /* in the object */
@@ -76,6 +91,8 @@ LV unit_const_float(const Unit *unit, LT scalar, int lanes, double value);
 LLVMAttributeRef unit_attribute(const Unit *unit, const char *name, uint64_t value);
 /* A function that nobody outside the module sees. */
 LV unit_function(Unit *unit, const char *name, LT result, int nparams, const LT *params);
+/* Makes the function's code for every processor of the architecture. */
+void unit_any_processor(Unit *unit, LV function);
 LV emit_intrinsic(Unit *unit, LLVMBuilderRef b, const char *name, int noverloads,
                   const LT *overloads, int nargs, const LV *args);
 LV emit_intrinsic1(Function *f, const char *name, LV x);
@@ -175,7 +192,8 @@ enum {
     CTX_ALLOCATOR = 48,
     CTX_BYTES = 56,
     CTX_ARENA_BYTES = 64,
-    CTX_LIMITS = 72
+    CTX_VERSION = 72, /* number of the version that runs */
+    CTX_LIMITS = 80
 };
 static inline int64_t ctx_symbols(const Unit *unit) {
     return CTX_LIMITS + 8 * (int64_t)unit->symbols.count;
@@ -189,14 +207,25 @@ typedef struct EntryPoints {
     LV context_bytes, init, create, run, destroy, message;
 } EntryPoints;
 
-/* Everything of the module; kernels[i] is the function of program->kernels[i]. */
-void emit_entry_points(Unit *unit, const LV *kernels, uint64_t stack_bytes, bool loadable);
+/* Everything of the module but the kernels, which are there. */
+void emit_entry_points(Unit *unit, uint64_t stack_bytes, bool loadable);
 void emit_run(Unit *unit, LV function, const LV *kernels);
 uint64_t unit_context_magic(const Unit *unit);
-uint64_t unit_cpu_bits(const Unit *unit); /* NN_CPU_* bits that the module's code needs */
+uint64_t version_cpu_bits(const Version *version); /* NN_CPU_* bits that its code needs */
 void emit_context_functions(Unit *unit, EntryPoints *entry, LV weights);
 /* The nn_network; its stack_bytes is the given number. */
 LV emit_network_table(Unit *unit, const EntryPoints *entry, uint64_t stack_bytes);
+
+/* ---- versions.c ------------------------------------------------------------------------------- */
+
+void unit_use(Unit *unit, size_t version);
+/* The versions of a program, or the one that there is. */
+bool versions_make(Unit *unit, Arena *arena, Diag *diag);
+const char *versions_text(const Unit *unit); /* "x86-64-v2, x86-64-v3" */
+/* run of a network with several versions: hands over to that of the context. */
+void emit_run_of_versions(Unit *unit, LV function);
+/* Bytes of the arena: what the greediest version needs. */
+AbiCode versions_arena_code(const Unit *unit);
 
 /* ---- object.c, compile.c, link.c, load.c ------------------------------------------------------ */
 

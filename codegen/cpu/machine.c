@@ -204,6 +204,31 @@ static bool read_cpu(const TargetOptions *options, CpuMachine *machine, Arena *a
     return true;
 }
 
+/* Leaves of the processor what NN_CPU_* bits tell of: a level of x86-64, and features beyond the
+ * highest that have a bit of their own. */
+static void keep_checked(CpuMachine *machine, Arena *arena) {
+    static const struct {
+        const char *cpu;
+        uint64_t bit;
+    } levels[] = {{"x86-64-v4", NN_CPU_X86_64_V4},
+                  {"x86-64-v3", NN_CPU_X86_64_V3},
+                  {"x86-64-v2", NN_CPU_X86_64_V2},
+                  {"x86-64", 0}};
+    uint64_t bits = cpu_required_bits(machine), has = machine->has;
+    size_t level = 0;
+    while ((bits & levels[level].bit) != levels[level].bit) level++;
+    machine->cpu = levels[level].cpu;
+    machine->has = closure(cpu_find(machine->cpu, ARCH_X86_64, false)->has);
+    StrBuf features = {0};
+    for (int i = 0; i < CPU_FEATURE_COUNT && level == 0; i++) {
+        if (!(has >> i & 1) || !feature_table[i].required) continue;
+        str_printf(&features, "%s+%s", features.len ? "," : "", feature_table[i].name);
+        machine->has = closure(machine->has | UINT64_C(1) << i);
+    }
+    machine->features = arena_strdup(arena, str_text(&features));
+    str_free(&features);
+}
+
 static const char *join_features(Arena *arena, const char *a, const char *b) {
     return arena_printf(arena, "%s%s%s", a, *a && *b ? "," : "", b);
 }
@@ -214,8 +239,9 @@ bool cpu_machine(const TargetOptions *options, CpuMachine *machine, Arena *arena
     if (!read_cpu(options, machine, arena, diag)) return false;
     const struct ArchRow *arch = &arch_table[machine->arch];
     machine->abi = arch->abi;
-    machine->features = join_features(arena, arch->features, machine->features);
     machine->text = machine->cpu;
+    if (options->checked_features && machine->arch == ARCH_X86_64) keep_checked(machine, arena);
+    machine->features = join_features(arena, arch->features, machine->features);
     const char *given = options->features ? options->features : "";
     if (!cpu_check_features(machine->arch, given, arena, diag)) return false;
     require(apply_features(machine->arch, given, &machine->has));

@@ -40,6 +40,9 @@ bool cpu_check_features(CpuArch arch, const char *given, Arena *arena, Diag *dia
 /* Whether code for the machine can run in this process; if not, a diagnostic says what is missing.
  * Matrix tiles are not looked at: init refuses them where they are used and cannot be. */
 bool cpu_runs_here(const CpuMachine *machine, Arena *arena, Diag *diag);
+/* -multiversion: see Target. */
+bool cpu_levels(const TargetOptions *options, const char *text, Arena *arena, const char ***cpus,
+                size_t *count, Diag *diag);
 bool cpu_describe(const TargetOptions *options, TargetDesc *desc, Arena *arena, Diag *diag);
 bool cpu_probe(StrBuf *line);
 /* NN_CPU_* bits of a machine's features, matrix tiles left out (they count where they are used). */

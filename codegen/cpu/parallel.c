@@ -208,7 +208,7 @@ void emit_parallel(Function *f, const LStmt *loop) {
     capture_block(&captures, &loop->body);
     int number = f->outlined++;
     const char *name =
-        arena_printf(unit->arena, "%s.%s.part%d", unit->options->prefix, f->kernel->name, number);
+        arena_printf(unit->arena, "%s.%s.part%d", unit->prefix, f->kernel->name, number);
     LV begin = emit_expr(f, loop->begin), extent = emit_expr(f, loop->extent);
     LV end = LLVMBuildNSWAdd(f->b, begin, extent, "");
     LV body = emit_body(f, loop, &captures, name);
@@ -225,9 +225,9 @@ void emit_parallel(Function *f, const LStmt *loop) {
     for (size_t i = 0; i < count; i++) types[i] = LLVMTypeOf(args[i]);
     LT argument = LLVMStructTypeInContext(unit->context, types, (unsigned)count, false);
     int64_t grain = grain_of(unit->desc, loop->cost);
-    LV task = emit_task(
-        f, argument, body, grain,
-        arena_printf(unit->arena, "%s.%s.task%d", unit->options->prefix, f->kernel->name, number));
+    LV task =
+        emit_task(f, argument, body, grain,
+                  arena_printf(unit->arena, "%s.%s.task%d", unit->prefix, f->kernel->name, number));
     LV storage = LLVMBuildAlloca(f->entry, argument, "argument");
 
     LLVMBasicBlockRef many = LLVMAppendBasicBlockInContext(unit->context, f->function, "threads");

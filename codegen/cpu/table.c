@@ -90,8 +90,9 @@ static LV operations_const(Unit *unit) {
 LV emit_network_table(Unit *unit, const EntryPoints *entry, uint64_t stack_bytes) {
     const LProgram *program = unit->program;
     const Graph *graph = program->graph;
-    AbiCode arena_code = abi_arena_code(program, &unit->symbols, unit->arena);
-    const char *target = arena_printf(unit->arena, "cpu %s", unit->machine->text);
+    const LProgram *greatest = unit->versions[unit->nversions - 1].program;
+    AbiCode arena_code = versions_arena_code(unit);
+    const char *target = arena_printf(unit->arena, "cpu %s", versions_text(unit));
     LV members[] = {
         LLVMConstStringInContext2(unit->context, "nn-net\0\1", 8, true),
         i32_const(unit, NN_ABI_VERSION),
@@ -104,7 +105,7 @@ LV emit_network_table(Unit *unit, const EntryPoints *entry, uint64_t stack_bytes
         i32_const(unit, unit->symbols.count),
         i32_const(unit, (uint64_t)graph->ninputs),
         i32_const(unit, (uint64_t)graph->noutputs),
-        i32_const(unit, program->kernels.len),
+        i32_const(unit, greatest->kernels.len),
         symbols_const(unit),
         tensors_const(unit, graph->ninputs, graph->input_names, graph->inputs),
         tensors_const(unit, graph->noutputs, graph->output_names, graph->outputs),
@@ -112,7 +113,7 @@ LV emit_network_table(Unit *unit, const EntryPoints *entry, uint64_t stack_bytes
         expr_const(unit, &arena_code),
         unit_int(unit, program->weight_bytes),
         unit_int(unit, (int64_t)stack_bytes),
-        unit_int(unit, (int64_t)unit_cpu_bits(unit)),
+        unit_int(unit, (int64_t)version_cpu_bits(&unit->versions[0])),
         entry->context_bytes,
         entry->init,
         entry->create,
@@ -137,6 +138,8 @@ static LV entry_function(Unit *unit, const char *name, LT result, int nparams, c
     const char *linker_name =
         abi_linker_name(unit->arena, unit->program, unit->options->prefix, name);
     LV function = unit_function(unit, linker_name, result, nparams, params);
+    /* init says whether the processor will do; only what runs afterwards may rely on it. */
+    if (strcmp(name, "run") != 0 || unit->nversions > 1) unit_any_processor(unit, function);
     if (!loadable) LLVMSetLinkage(function, LLVMExternalLinkage);
     return function;
 }
@@ -148,7 +151,7 @@ static LV emit_weights(Unit *unit) {
     LV value = LLVMConstNull(LLVMArrayType2(unit->i8, WEIGHT_PLACEHOLDER_BYTES));
     if (unit->weights) {
         const char *data = (const char *)unit->weights;
-        size_t bytes = (size_t)unit->program->weight_bytes;
+        size_t bytes = (size_t)unit->weights_of->weight_bytes;
         value = LLVMConstStringInContext2(unit->context, data, bytes, true);
     }
     LV weights = LLVMAddGlobal(unit->module, LLVMTypeOf(value), "weights");
@@ -160,7 +163,7 @@ static LV emit_weights(Unit *unit) {
     return weights;
 }
 
-void emit_entry_points(Unit *unit, const LV *kernels, uint64_t stack_bytes, bool loadable) {
+void emit_entry_points(Unit *unit, uint64_t stack_bytes, bool loadable) {
     LT p = unit->ptr, i32 = unit->i32, i64 = unit->i64;
     EntryPoints entry = {
         .context_bytes = entry_function(unit, "context_bytes", i64, 1, (LT[]){p}, loadable),
@@ -171,7 +174,10 @@ void emit_entry_points(Unit *unit, const LV *kernels, uint64_t stack_bytes, bool
         .message = entry_function(unit, "message", p, 1, (LT[]){p}, loadable),
     };
     emit_context_functions(unit, &entry, emit_weights(unit));
-    emit_run(unit, entry.run, kernels);
+    if (unit->nversions > 1)
+        emit_run_of_versions(unit, entry.run);
+    else
+        emit_run(unit, entry.run, unit->versions[0].kernels);
     LV table = emit_network_table(unit, &entry, stack_bytes);
     if (loadable) {
         LLVMSetValueName2(table, NN_ENTRY_SYMBOL, strlen(NN_ENTRY_SYMBOL));

@@ -6,7 +6,7 @@
 static const char *const kinds[] = {"obj", "so", "asm", "llvm", NULL};
 
 /* Bytes of a context, or -1 where symbols decide. What context_bytes of the object returns. */
-static int64_t constant_context_bytes(const LProgram *program, Arena *arena) {
+static int64_t own_context_bytes(const LProgram *program, Arena *arena) {
     AbiSymbols symbols = abi_symbols(program, arena);
     Unit unit = {.symbols = symbols};
     if (symbols.count > 0) return -1;
@@ -22,12 +22,24 @@ static int64_t constant_context_bytes(const LProgram *program, Arena *arena) {
     return total;
 }
 
-static void add_header(const LProgram *program, const CpuMachine *machine,
-                       const TargetOptions *options, const char *path, Artifacts *artifacts) {
+/* The same for all versions: what the greediest needs. */
+static int64_t constant_context_bytes(const LProgram *program, const TargetOptions *options,
+                                      Arena *arena) {
+    const ProgramVersions *versions = options->versions;
+    int64_t most = own_context_bytes(program, arena);
+    for (size_t i = 0; versions && i < versions->count && most >= 0; i++) {
+        int64_t bytes = own_context_bytes(versions->list[i].program, arena);
+        if (bytes < 0 || bytes > most) most = bytes;
+    }
+    return most;
+}
+
+static void add_header(const LProgram *program, const char *machines, const TargetOptions *options,
+                       const char *path, Artifacts *artifacts) {
     Arena *arena = artifacts->arena;
     StrBuf text = {0};
-    AbiTarget target = {.text = arena_printf(arena, "cpu, %s", machine->text),
-                        .context_bytes = constant_context_bytes(program, arena)};
+    AbiTarget target = {.text = arena_printf(arena, "cpu, %s", machines),
+                        .context_bytes = constant_context_bytes(program, options, arena)};
     abi_header(program, options->prefix, &target, &text);
     size_t size = text.len;
     vec_push(arena, &artifacts->files,
@@ -51,7 +63,9 @@ static bool emit(const LProgram *program, const TargetDesc *desc, const TargetOp
                  const char *kind, const char *path, Artifacts *artifacts, Diag *diag) {
     Arena *arena = artifacts->arena;
     CpuMachine machine;
-    if (!cpu_machine(options, &machine, arena, diag)) return false;
+    Unit unit = {.arena = arena, .program = program, .desc = desc, .options = options};
+    if (!cpu_machine(options, &machine, arena, diag) || !versions_make(&unit, arena, diag))
+        return false;
     bool is_text = strcmp(kind, "asm") == 0 || strcmp(kind, "llvm") == 0;
     bool to_stdout = strcmp(path, "-") == 0;
     if (options->external_weights && to_stdout) {
@@ -67,12 +81,12 @@ static bool emit(const LProgram *program, const TargetDesc *desc, const TargetOp
     file.nparts = code.nparts;
     vec_push(arena, &artifacts->files, file);
     if (strcmp(kind, "obj") == 0 && !to_stdout) {
-        add_header(program, &machine, options, path, artifacts);
+        add_header(program, versions_text(&unit), options, path, artifacts);
     }
     if (options->external_weights && !is_text) {
         const char *weights_path = path_with_extension(arena, path, ".weights");
         vec_push(arena, &artifacts->files,
-                 abi_weight_file(program, options->source_hash, weights_path, arena));
+                 abi_weight_file(unit.weights_of, options->source_hash, weights_path, arena));
     }
     return true;
 }
@@ -82,6 +96,7 @@ const Target target_cpu = {
     .help = "processors: x86-64, aarch64, riscv64 (an object and a header)",
     .emit_kinds = kinds,
     .describe = cpu_describe,
+    .levels = cpu_levels,
     .emit = emit,
     .load = cpu_load,
     .probe = cpu_probe,

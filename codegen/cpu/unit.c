@@ -80,12 +80,22 @@ LV unit_function(Unit *unit, const char *name, LT result, int nparams, const LT 
     /* LLVM reports the frame of every function that exceeds this, which is how stack_bytes is
      * known. */
     add_text_attribute(unit, function, "warn-stack-size", "0");
+    if (unit->nversions > 1) { /* otherwise all are as the module is */
+        add_text_attribute(unit, function, "target-cpu", unit->machine->cpu);
+        add_text_attribute(unit, function, "target-features", unit->machine->features);
+    }
     if (unit->machine->arch == ARCH_X86_64 && unit->desc->vector_bits == 512) {
         /* What was scheduled for 512 bits stays there, whatever the processor's tuning prefers. */
         add_text_attribute(unit, function, "prefer-vector-width", "512");
         add_text_attribute(unit, function, "min-legal-vector-width", "512");
     }
     return function;
+}
+
+void unit_any_processor(Unit *unit, LV function) {
+    if (unit->machine->arch != ARCH_X86_64) return;
+    add_text_attribute(unit, function, "target-cpu", "x86-64");
+    add_text_attribute(unit, function, "target-features", "");
 }
 
 LV emit_intrinsic(Unit *unit, LLVMBuilderRef b, const char *name, int noverloads,

@@ -208,6 +208,19 @@ LX load_leaf(Kernel *k, const Value *value, LX const *index) {
     return lx_cast(k->b, CAST_VALUE, compute_dtype(value->type.dtype), element);
 }
 
+void prefetch_element(Kernel *k, const Value *value, LX const *index) {
+    LX physical[MAX_AXES], at[MAX_AXES];
+    while (!kernel_is_leaf(k, value)) {
+        if (!value->def || value->def->op != OP_relayout) return;
+        value = value->def->operands[0];
+    }
+    const Leaf *leaf = kernel_leaf(k, value);
+    if (leaf->direct || k->probing) return;
+    physical_index(k, &value->type, index, physical);
+    memory_index(k, &value->type, physical, at);
+    lb_prefetch(k->b, leaf->buffer, at);
+}
+
 void store_root(Kernel *k, LX const *index, LX value) {
     LX physical[MAX_AXES], at[MAX_AXES];
     LBuffer *buffer = kernel_output(k);

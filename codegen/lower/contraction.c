@@ -1,5 +1,6 @@
 /* matmul, dense and conv2d as contractions. */
 #include "codegen/lower/nest.h"
+#include "codegen/lower/winograd.h"
 
 #include <string.h>
 
@@ -132,5 +133,5 @@ bool lower_contraction(const Job *job) {
     BiasFinish finish = {.base = {add_bias, c}};
     finish.bias = node->noperands > 2 ? node->operands[2] : NULL;
     finish.axis = node->op == OP_conv2d ? 1 : job->anchor->type.rank - 1;
-    return nest_lower(job, c, &finish.base);
+    return winograd_lower(job, c, &finish.base) || nest_lower(job, c, &finish.base);
 }

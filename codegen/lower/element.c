@@ -56,6 +56,8 @@ static bool is_trivial(LX x) {
 
 LX emit_element(Kernel *k, const Value *value, LX const *index) {
     if (value == k->anchor && k->anchor_value) return k->anchor_value;
+    for (size_t i = 0; i < k->known.len; i++)
+        if (k->known.data[i].value == value) return k->known.data[i].element;
     const Tensor *constant = k->l->immediates[value->id];
     if (constant) return emit_immediate(k, constant);
     const Memo *memo = find_memo(k, value, index);

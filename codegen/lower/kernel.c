@@ -82,13 +82,23 @@ LBuffer *kernel_output(Kernel *k) {
 
 /* ---- begin and end --------------------------------------------------------------------------- */
 
+/* The value after which the kernel is called: what stands behind it for its readers' sake alone, a
+ * border or a layout, has their names. */
+static const Value *named_value(const Kernel *k) {
+    const Value *value = k->root;
+    while (k->anchor && value != k->anchor && value->def &&
+           (value->def->op == OP_pad || value->def->op == OP_relayout))
+        value = value->def->operands[0];
+    return value;
+}
+
 static void begin(Kernel *k, Lowering *l, const Value *root, const Value *anchor) {
     memset(k, 0, sizeof *k);
     k->l = l;
     k->dims = l->dims;
     k->root = root;
     k->anchor = anchor;
-    lkernel_create(l->program, "kernel", root->path, &k->builder);
+    lkernel_create(l->program, "kernel", named_value(k)->path, &k->builder);
     k->b = &k->builder;
 }
 
@@ -118,7 +128,8 @@ void kernel_end(Kernel *k, const char *name, const char *plan, Dim operations) {
     kernel->plan = plan;
     kernel->flops = operations;
     kernel->bytes = traffic(k);
-    lprogram_call(k->l->program, kernel, k->args.data, k->root->path, k->root->span);
+    const Value *named = named_value(k);
+    lprogram_call(k->l->program, kernel, k->args.data, named->path, named->span);
 }
 
 /* ---- guards ---------------------------------------------------------------------------------- */

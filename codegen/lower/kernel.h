@@ -21,6 +21,8 @@ typedef struct WalkNote {
 typedef struct Lowering {
     LProgram *program;
     const TargetDesc *target;
+    const PlanSource *plans; /* null: all plans are the planner's */
+    const Node *node;        /* of the graph, that is being lowered */
     Diag *diag;
     Arena *arena;
     DimContext *dims;
@@ -59,6 +61,12 @@ typedef struct Memo {
     LX result;
 } Memo;
 
+/* A value whose element is at hand, whatever index is asked for. */
+typedef struct Known {
+    const Value *value;
+    LX element;
+} Known;
+
 typedef struct Kernel {
     Lowering *l;
     LBuilder builder;
@@ -81,6 +89,7 @@ typedef struct Kernel {
     VEC(Leaf) leaves;
     VEC(LTensor *) args; /* of the call, one a parameter */
     VEC(Memo) memo;
+    VEC(Known) known; /* of a kernel with several stages: what the earlier ones computed */
 } Kernel;
 
 /* What a family lowers: root with the nest of the anchor. uses: within the body. */
@@ -90,6 +99,7 @@ typedef struct Job {
     const int *uses;
     const Node **path;
     int path_length;
+    const char *family; /* of the kernel's name; null: the anchor's operator */
 } Job;
 
 /* ---- kernel.c -------------------------------------------------------------------------------- */
@@ -181,6 +191,9 @@ uint32_t layout_sources(const TensorType *type, int physical_axis);
 int64_t layout_split_of(const TensorType *type, int axis, int *outer, int *inner);
 
 LX load_leaf(Kernel *k, const Value *value, LX const *index);
+/* Asks for the element's line ahead of its use; nothing where the value does not lie in memory. The
+ * index may lie beyond the end. */
+void prefetch_element(Kernel *k, const Value *value, LX const *index);
 /* Stores a value of the compute type at the logical index of the root where the guards hold. */
 void store_root(Kernel *k, LX const *index, LX value);
 /* Writes zero to all of the root's padding. */
@@ -299,6 +312,15 @@ bool lower_window(const Job *job);
 bool lower_softmax(const Job *job);
 bool lower_cumsum(const Job *job);
 bool lower_argmax(const Job *job);
+
+/* ---- kernels of several stages: bodies with several anchors ---------------------------------- */
+
+/* row_chain.c: reductions of rows, and pointwise operators on them and on the rows. */
+bool row_chain_fits(const Job *job, const Value *const *anchors, size_t count);
+bool lower_row_chain(const Job *job);
+/* attention.c: a product, operators on the scores, softmax, another product, and movement. */
+bool attention_fits(const Job *job, const Value *const *anchors, size_t count);
+bool lower_attention(const Job *job);
 
 /* ---- names.c, pack.c ------------------------------------------------------------------------- */
 

@@ -101,6 +101,15 @@ static bool lower_root(Lowering *l, const Value *root, LTensor *tensor, const in
     ValueList found = {0};
     lowering_walk(l);
     if (!collect_anchors(l, root, &found)) return false;
+    Job whole = {.l = l, .root = root, .uses = uses};
+    if (attention_fits(&whole, found.data, found.len)) {
+        lowering_set_tensor(l, root, tensor);
+        return lower_attention(&whole);
+    }
+    if (row_chain_fits(&whole, found.data, found.len)) {
+        lowering_set_tensor(l, root, tensor);
+        return lower_row_chain(&whole);
+    }
     for (size_t i = 0; i < found.len; i++) {
         const Value *anchor = found.data[i];
         Job job = {.l = l, .root = root, .anchor = anchor, .uses = uses};
@@ -207,6 +216,7 @@ static bool lower_fused(Walk *w, const Node *node) {
 }
 
 static bool lower_node(Walk *w, const Node *node) {
+    w->l->node = node;
     if (node->op == OP_const || node->op == OP_param)
         return w->uses[node_result(node)->id] == 0 || add_weight(w->l, node);
     if (node->op == OP_fused) return lower_fused(w, node);
@@ -249,11 +259,17 @@ static bool copy_outputs(Walk *w, uint32_t first_id) {
 }
 
 LProgram *lower_graph(const Graph *graph, const TargetDesc *target, Diag *diag) {
+    return lower_graph_planned(graph, target, NULL, diag);
+}
+
+LProgram *lower_graph_planned(const Graph *graph, const TargetDesc *target, const PlanSource *plans,
+                              Diag *diag) {
     Module *module = graph->module;
     Arena *arena = module->arena;
     size_t noutputs = (size_t)graph->noutputs;
     Lowering l = {.program = lprogram_create(module, graph),
                   .target = target,
+                  .plans = plans,
                   .diag = diag,
                   .arena = arena,
                   .dims = module->dims,

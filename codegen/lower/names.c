@@ -92,7 +92,7 @@ const char *kernel_name(const Job *job) {
     StrBuf s = {0};
     DimContext *ctx = job->l->dims;
     if (job->anchor) {
-        str_printf(&s, "%s_", op_info(job->anchor->def->op)->name);
+        str_printf(&s, "%s_", job->family ? job->family : op_info(job->anchor->def->op)->name);
         append_anchor(&s, ctx, job->anchor);
     } else {
         OperatorNames names = {.job = job, .out = &s};

@@ -4,6 +4,7 @@
  * tiles do not divide an axis its rest is a nest with smaller tiles, so that the main one needs no
  * test. */
 #include "codegen/lower/nest.h"
+#include "codegen/lower/plan_key.h"
 
 /* ---- regions --------------------------------------------------------------------------------- */
 
@@ -200,9 +201,24 @@ static Dim operations(const Nest *n) {
     return product;
 }
 
+static ContractionPlan choose_plan(const Job *job, const Contraction *c) {
+    Lowering *l = job->l;
+    ContractionPlan plan;
+    if (l->plans) {
+        PlanRequest request = {.contraction = c,
+                               .key = plan_key(job, c),
+                               .node = l->node,
+                               .call = l->program->calls.len,
+                               .target = l->target,
+                               .dims = l->dims};
+        if (l->plans->find(l->plans->self, &request, &plan)) return plan;
+    }
+    return contraction_plan(c, l->target, l->dims);
+}
+
 bool nest_lower(const Job *job, const Contraction *c, const Finish *finish) {
     Kernel k;
-    ContractionPlan plan = contraction_plan(c, job->l->target, job->l->dims);
+    ContractionPlan plan = choose_plan(job, c);
     StrBuf text = {0};
     kernel_begin(&k, job->l, job->root, job->anchor, job->uses);
     k.path = job->path;

@@ -73,6 +73,7 @@ static void find_lanes(const Kernel *k, Contraction *c) {
             const Access *access = o < c->noperands ? &c->operands[o] : &c->result;
             int64_t block = o < c->noperands ? block_of(k, access, i) : 0;
             while (block > 1 && block % lanes != 0) lanes /= 2;
+            if (block > c->axes[i].panel) c->axes[i].panel = (int)block;
         }
         c->axes[i].lanes = lanes;
     }

@@ -3,8 +3,8 @@
 
 int contraction_axis(Contraction *c, const char *name, Dim extent, bool reduced) {
     require(c->naxes < MAX_DOMAIN);
-    c->axes[c->naxes] =
-        (DomainAxis){.name = name, .extent = extent, .reduced = reduced, .block = 1, .lanes = 1};
+    c->axes[c->naxes] = (DomainAxis){
+        .name = name, .extent = extent, .reduced = reduced, .block = 1, .lanes = 1, .panel = 1};
     return c->naxes++;
 }
 

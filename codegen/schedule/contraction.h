@@ -21,6 +21,7 @@ typedef struct DomainAxis {
     int64_t block; /* > 1: divides the extent; operands lie in blocks of that many, and so it is
                       iterated */
     int lanes;     /* of a vector along it */
+    int panel;     /* elements of a block in which an operand lies along it; 1: none */
 } DomainAxis;
 
 /* offset + sum of scale * axis */

@@ -217,40 +217,70 @@ static bool set_tiles(const Planner *p, const Candidates *candidates, const int 
     return registers_needed(p, plan, sizes[0] * sizes[1]) <= register_count(p);
 }
 
-/* Tries all sizes; the first of equals wins. */
-static void choose_tile(const Planner *p, ContractionPlan *plan) {
+/* A tile is whole blocks, or within one: otherwise every vector has an address of its own. */
+static bool vectors_fit(const Planner *p, const ContractionPlan *plan) {
+    if (plan->vector_axis < 0) return true;
+    int elements = plan->vectors * plan->lanes, panel = p->c->axes[plan->vector_axis].panel;
+    return elements % panel == 0 || panel % elements == 0;
+}
+
+/* Hears of every tile that fits the registers, with what it costs. */
+typedef void TileVisitor(void *data, const ContractionPlan *plan, double cost);
+
+static void each_tile(const Planner *p, const ContractionPlan *start, TileVisitor *visit,
+                      void *data) {
     Candidates candidates;
-    ContractionPlan trial = *plan;
-    candidates.count = tile_candidates(p, plan->vector_axis, candidates.axes);
-    double least = plan_cost(p, &candidates, plan);
-    int most = (int)(vector_blocks(p, plan) < MOST_VECTORS ? vector_blocks(p, plan) : MOST_VECTORS);
+    ContractionPlan trial = *start;
+    candidates.count = tile_candidates(p, start->vector_axis, candidates.axes);
+    int most =
+        (int)(vector_blocks(p, start) < MOST_VECTORS ? vector_blocks(p, start) : MOST_VECTORS);
     for (int sizes[MAX_TILES + 1] = {1, 1, 1}; sizes[2] <= most;) {
         trial.vectors = sizes[2];
-        if (set_tiles(p, &candidates, sizes, &trial)) {
-            double cost = plan_cost(p, &candidates, &trial);
-            if (cost < least * 0.999) {
-                least = cost;
-                *plan = trial;
-            }
-        }
+        if (vectors_fit(p, &trial) && set_tiles(p, &candidates, sizes, &trial))
+            visit(data, &trial, plan_cost(p, &candidates, &trial));
         int n = 0; /* the next triple: first tile, second tile, vectors */
         while (n < MAX_TILES && sizes[n] == MOST_TILE) sizes[n++] = 1;
         sizes[n]++;
     }
 }
 
+typedef struct Cheapest {
+    ContractionPlan *plan;
+    double cost; /* 0: there is none yet */
+} Cheapest;
+
+/* The first of equals wins. */
+static void keep_cheapest(void *data, const ContractionPlan *plan, double cost) {
+    Cheapest *best = data;
+    if (best->cost > 0 && cost >= best->cost * 0.999) return;
+    best->cost = cost;
+    *best->plan = *plan;
+}
+
+static void choose_tile(const Planner *p, ContractionPlan *plan) {
+    ContractionPlan start = *plan;
+    each_tile(p, &start, keep_cheapest, &(Cheapest){.plan = plan});
+}
+
 /* ---- the rest -------------------------------------------------------------------------------- */
+
+/* Iterations of the reduction's innermost loop; 0: unknown, or it runs along the vector. */
+static int64_t innermost_extent(const Planner *p, const ContractionPlan *plan) {
+    if (p->c->nparts == 0) return 0;
+    LoopPart part = p->c->parts[p->c->nparts - 1];
+    if (part.axis == plan->vector_axis || !p->fixed[part.axis]) return 0;
+    int64_t extent = p->extent[part.axis], block = p->c->axes[part.axis].block;
+    if (part.kind == PART_WHOLE) return extent;
+    return part.kind == PART_INSIDE ? block : extent / block;
+}
 
 /* Short bodies are unrolled, so that the loop's own instructions do not count. */
 static int choose_unroll(const Planner *p, const ContractionPlan *plan) {
     enum { ENOUGH = 24, MOST_UNROLLED = 8 };
     int accumulators = plan->vectors, unroll = 1;
     for (int t = 0; t < plan->ntiles; t++) accumulators *= plan->tiles[t].size;
-    if (p->c->nparts == 0) return 1;
-    LoopPart part = p->c->parts[p->c->nparts - 1];
-    int64_t extent = p->extent[part.axis], block = p->c->axes[part.axis].block;
-    if (part.axis == plan->vector_axis || !p->fixed[part.axis]) return 1;
-    if (part.kind != PART_WHOLE) extent = part.kind == PART_INSIDE ? block : extent / block;
+    int64_t extent = innermost_extent(p, plan);
+    if (extent == 0) return 1;
     while (accumulators * unroll < ENOUGH && unroll < MOST_UNROLLED && extent % (2 * unroll) == 0)
         unroll *= 2;
     return unroll;
@@ -282,24 +312,156 @@ static int choose_scalar_axis(const Planner *p) {
     return last.kind == PART_WHOLE && p->extent[last.axis] >= LONG ? last.axis : -1;
 }
 
+/* With the axis's lanes; -1: as many accumulators as a long scalar sum wants. */
+static ContractionPlan start_plan(const Planner *p, int vector_axis) {
+    ContractionPlan plan = {.vector_axis = vector_axis, .lanes = 1, .vectors = 1, .unroll = 1};
+    if (vector_axis >= 0)
+        plan.lanes = p->c->axes[vector_axis].lanes;
+    else
+        plan.vector_axis = choose_scalar_axis(p);
+    return plan;
+}
+
+static void finish_plan(const Planner *p, ContractionPlan *plan) {
+    plan->unroll = choose_unroll(p, plan);
+    plan->parallel_tiles = choose_parallel(p, plan);
+}
+
 ContractionPlan contraction_plan(const Contraction *c, const TargetDesc *target, DimContext *dims) {
     Planner p = make_planner(c, target, dims);
-    ContractionPlan plan = {.lanes = 1, .vectors = 1, .unroll = 1};
+    ContractionPlan plan = {.vector_axis = -1, .lanes = 1, .vectors = 1, .unroll = 1};
     if (target->streams) {
-        plan.vector_axis = -1;
         plan.task = task_plan(c, target);
         return plan;
     }
     if (target->group_items > 0) {
-        plan.vector_axis = -1;
         plan.group = group_plan(c, target, dims);
         return plan;
     }
-    plan.vector_axis = choose_vector_axis(&p);
-    if (plan.vector_axis >= 0) plan.lanes = c->axes[plan.vector_axis].lanes;
-    if (plan.vector_axis < 0) plan.vector_axis = choose_scalar_axis(&p);
+    plan = start_plan(&p, choose_vector_axis(&p));
     choose_tile(&p, &plan);
-    plan.unroll = choose_unroll(&p, &plan);
-    plan.parallel_tiles = choose_parallel(&p, &plan);
+    finish_plan(&p, &plan);
     return plan;
+}
+
+/* ---- other plans ----------------------------------------------------------------------------- */
+
+/* The best by cost, few of a kind: many tiles that differ by one row would crowd out all others. */
+typedef struct Ranking {
+    const Planner *p;
+    ContractionPlan *plans;
+    double *costs;
+    size_t count, most;
+} Ranking;
+
+static bool same_kind(const ContractionPlan *a, const ContractionPlan *b) {
+    if (a->vectors != b->vectors || a->ntiles != b->ntiles) return false;
+    return a->vector_axis == b->vector_axis &&
+           (a->ntiles == 0 || a->tiles[0].axis == b->tiles[0].axis);
+}
+
+static void ranking_remove(Ranking *r, size_t at) {
+    r->count--;
+    for (size_t i = at; i < r->count; i++) {
+        r->plans[i] = r->plans[i + 1];
+        r->costs[i] = r->costs[i + 1];
+    }
+}
+
+static void rank(void *data, const ContractionPlan *plan, double cost) {
+    enum { OF_A_KIND = 3 };
+    Ranking *r = data;
+    size_t place = r->count, alike = 0, last = 0;
+    while (place > 0 && r->costs[place - 1] > cost) place--;
+    for (size_t i = 0; i < r->count; i++) {
+        if (!same_kind(&r->plans[i], plan)) continue;
+        alike++;
+        last = i;
+    }
+    if (alike == OF_A_KIND && last < place) return;
+    if (alike == OF_A_KIND) ranking_remove(r, last);
+    if (place == r->most) return;
+    if (r->count == r->most) r->count--;
+    for (size_t i = r->count++; i > place; i--) {
+        r->plans[i] = r->plans[i - 1];
+        r->costs[i] = r->costs[i - 1];
+    }
+    r->plans[place] = *plan;
+    r->costs[place] = cost;
+}
+
+static bool same_plan(const ContractionPlan *a, const ContractionPlan *b) {
+    if (!same_kind(a, b) || a->lanes != b->lanes) return false;
+    for (int t = 0; t < a->ntiles; t++)
+        if (a->tiles[t].axis != b->tiles[t].axis || a->tiles[t].size != b->tiles[t].size)
+            return false;
+    return true;
+}
+
+/* Appends the best plans with that vector axis, but for those that are there already. */
+static size_t add_ranked(const Planner *p, int vector_axis, ContractionPlan *plans, size_t count,
+                         size_t most) {
+    enum { MOST_RANKED = 64 };
+    ContractionPlan ranked[MOST_RANKED];
+    double costs[MOST_RANKED];
+    Ranking r = {.p = p, .plans = ranked, .costs = costs};
+    r.most = most - count + 1 < MOST_RANKED ? most - count + 1 : MOST_RANKED;
+    ContractionPlan start = start_plan(p, vector_axis);
+    each_tile(p, &start, rank, &r);
+    for (size_t i = 0; i < r.count && count < most; i++) {
+        if (same_plan(&ranked[i], &plans[0])) continue;
+        finish_plan(p, &ranked[i]);
+        plans[count++] = ranked[i];
+    }
+    return count;
+}
+
+size_t contraction_plans(const Contraction *c, const TargetDesc *target, DimContext *dims,
+                         ContractionPlan *plans, size_t most) {
+    enum { OF_ANOTHER_AXIS = 3 };
+    Planner p = make_planner(c, target, dims);
+    if (most == 0) return 0;
+    plans[0] = contraction_plan(c, target, dims);
+    if (target->streams || target->group_items > 0) return 1;
+    int chosen = choose_vector_axis(&p);
+    double least = vector_cost(&p, chosen);
+    size_t count = 1;
+    for (int i = 0; i < c->naxes && most > 4 * OF_ANOTHER_AXIS; i++) {
+        if (i == chosen || c->axes[i].lanes == 1 || p.extent[i] == 1) continue;
+        if (vector_cost(&p, i) > 2 * least || count > 2 * OF_ANOTHER_AXIS) continue;
+        count = add_ranked(&p, i, plans, count, count + OF_ANOTHER_AXIS);
+    }
+    return add_ranked(&p, chosen, plans, count, most);
+}
+
+/* ---- whether a plan fits --------------------------------------------------------------------- */
+
+static bool vector_fits(const Planner *p, const ContractionPlan *plan) {
+    int axis = plan->vector_axis;
+    if (axis < 0) return plan->lanes == 1 && plan->vectors == 1;
+    if (axis >= p->c->naxes) return false;
+    bool scalar_sum = plan->lanes == 1 && axis == choose_scalar_axis(p);
+    if (plan->lanes != p->c->axes[axis].lanes && !scalar_sum) return false;
+    return plan->vectors <= MOST_VECTORS && plan->vectors <= vector_blocks(p, plan);
+}
+
+bool plan_fits(const Contraction *c, const TargetDesc *target, DimContext *dims,
+               const ContractionPlan *plan) {
+    enum { MOST_UNROLLED = 16 };
+    Planner p = make_planner(c, target, dims);
+    int accumulators = 1;
+    if (target->streams || target->group_items > 0) return false;
+    if (plan->task.lanes > 0 || plan->group.kind != GROUP_NONE) return false;
+    if (!vector_fits(&p, plan)) return false;
+    for (int t = 0; t < plan->ntiles; t++) {
+        int axis = plan->tiles[t].axis;
+        if (axis == plan->vector_axis || c->axes[axis].reduced) return false;
+        if (t > 0 && axis == plan->tiles[0].axis) return false;
+        if (plan->tiles[t].size > p.extent[axis] || plan->tiles[t].size > MOST_TILE) return false;
+        accumulators *= plan->tiles[t].size;
+    }
+    if (registers_needed(&p, plan, accumulators) > register_count(&p)) return false;
+    if (plan->unroll == 1) return true;
+    return plan->unroll <= MOST_UNROLLED && innermost_extent(&p, plan) > 0 &&
+           innermost_extent(&p, plan) % plan->unroll == 0;
 }

@@ -30,6 +30,16 @@ typedef struct ContractionPlan {
 ContractionPlan contraction_plan(const Contraction *c, const TargetDesc *target, DimContext *dims);
 
 void plan_print(const Contraction *c, const ContractionPlan *plan, StrBuf *out);
+/* What the model knows besides: up to `most` plans, the best by its measure first, which is
+ * contraction_plan's own; returns their number. All of them fit. */
+size_t contraction_plans(const Contraction *c, const TargetDesc *target, DimContext *dims,
+                         ContractionPlan *plans, size_t most);
+/* Whether a plan, however it came about, can be built for the contraction on the target: lanes,
+ * registers, sizes within extents, an unrolled loop without a rest. Text that plan_parse takes for
+ * one contraction need not fit another with the same axes. */
+bool plan_fits(const Contraction *c, const TargetDesc *target, DimContext *dims,
+               const ContractionPlan *plan);
+
 /* Reads what plan_print wrote for a contraction with the same axes; false where it is malformed or
  * does not fit. */
 bool plan_parse(const Contraction *c, const char *text, ContractionPlan *plan);

@@ -75,8 +75,22 @@ static bool same_quotient(const Affine *x, Coef c, int64_t *quotient) {
     return *quotient == floor_div(hi, c.n);
 }
 
+/* Whether x is the same in all lanes. */
+static bool is_uniform(const Affine *x) {
+    for (int i = 0; i < x->nterms; i++)
+        if (x->terms[i].atom->type.lanes > 1) return false;
+    return true;
+}
+
+/* What is the same in all lanes is divided once, as a scalar: a vector that lies within one block
+ * of a layout is then seen to be consecutive. */
 static LX division(LBuilder *b, LBinary op, const Affine *x, Coef c) {
-    Affine divisor = {.lanes = 1, .constant = c};
+    Affine divisor = {.lanes = 1, .constant = c}, scalar;
+    if (x->lanes > 1 && is_uniform(x)) {
+        scalar = *x;
+        scalar.lanes = 1;
+        return lx_broadcast(b, division(b, op, &scalar, c), x->lanes);
+    }
     LX value = affine_build(b, x);
     LX by = lx_broadcast(b, affine_build(b, &divisor), x->lanes);
     return lx_new_binary(b, op, value->type, value, by);

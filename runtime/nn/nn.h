@@ -157,9 +157,15 @@ typedef struct nn_network {
 
 /* ---- libnnrt --------------------------------------------------------------------------------- */
 
-/* A thread pool and options that use it. threads: 1 is serial, 0 means one for each core. Fills
- * allocator, threads, CPU features (and asks the system for AMX where it is there). Release with
- * nn_release_options when no context is left. */
+/* A thread pool and options that use it. threads: 1 is serial, 0 means one for each core that the
+ * process may use; where the system grants fewer, fewer run. Fills allocator, threads, CPU features
+ * (and asks the system for AMX where it is there). Release with nn_release_options when no context
+ * is left.
+ *
+ * The calling thread works too; the others look for work for some 50 microseconds after a run and
+ * then sleep. They block all signals. Any number of contexts may share the options: while one is
+ * in a parallel loop, the loops of others run in their own threads. After fork the child has none
+ * of the threads, and its runs are right in one. */
 nn_status nn_default_options(size_t threads, nn_options *options);
 void nn_release_options(nn_options *options);
 

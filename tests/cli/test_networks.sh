@@ -30,6 +30,18 @@ if [ "$KIND" = plain ]; then
     prints "agrees"
 fi
 
+# most NETWORK CALLS: an image's network at N=1 calls at most so many kernels. Borders are written by
+# the kernel before, activations behind their convolution.
+most() {
+    expect 0 "$NNC" "examples/$1.nn" -weights=random -bind N=1 -mtriple=x86_64-linux-gnu -mcpu=x86-64-v4 -emit=loops
+    calls=$(grep -c '^ *call ' "$TMP/out")
+    [ "$calls" -le "$2" ] || fail "$1 calls $calls kernels, more than $2"
+}
+most mobilenet_v2 55
+most efficientnet_b0 116
+most resnet8 16
+most ds_cnn 13
+
 # Identical layers are compiled once: a small version of a network has the same kernels with twelve layers as with three.
 kernels() {
     sed "s/0\.\.12/0..$2/; s/30522\|50257/100/g; s/3072/192/g; s/768/96/g" "examples/$1.nn" >"$TMP/$1.nn"
@@ -41,6 +53,19 @@ for network in bert_base gpt2; do
     kernels $network 3
     kernels $network 12
     [ -s "$TMP/kernels.3" ] && diff "$TMP/kernels.3" "$TMP/kernels.12" >&2 || fail "$network: twelve layers have other kernels than three"
-    [ "$(cat "$TMP/calls.12")" -gt $((3 * $(cat "$TMP/calls.3"))) ] || fail "$network: twelve layers call no more than three"
+    # A layer: queries, keys and values; attention; its output and the sum; a norm; two products; another norm.
+    layer=$((($(cat "$TMP/calls.12") - $(cat "$TMP/calls.3")) / 9))
+    [ "$layer" -eq 7 ] || fail "$network: a layer has $layer kernels instead of 7"
+    # They are single parallel loops, and nothing runs between them.
+    regions=$(awk '/^kernel /{name = $2; sub(/\(.*/, "", name)} /^  parallel /{regions[name]++}
+        /^call /{name = $2; sub(/\(.*/, "", name); sum += regions[name]} END{print sum}' "$TMP/out")
+    [ "$regions" -le $((12 * 8 + 8)) ] || fail "$network: twelve layers start $regions parallel regions"
 done
+
+# A table that tokens are looked up in and that the last product multiplies with is stored once.
+sed 's/0\.\.12/0..1/; s/50257/5000/g; s/768/96/g; s/1024/64/' examples/gpt2.nn >"$TMP/tied.nn"
+expect 0 "$NNC" info "$TMP/tied.nn" -weights=random
+weights=$(sed -n 's/.*weights: \([0-9]*\) bytes.*/\1/p' "$TMP/out")
+parameters=$(sed -n 's/^  parameters \([0-9]*\).*/\1/p' "$TMP/out")
+[ $((weights * 10)) -lt $((parameters * 4 * 12)) ] || fail "gpt2: $parameters parameters take $weights bytes"
 finish

@@ -77,7 +77,7 @@ for network in mlp cnn; do
     for compiler in gcc clang-19; do
         command -v $compiler >/dev/null || continue
         $compiler -std=gnu11 -O1 -I runtime -I "$folder" -DNETWORK=$network -DHEADER="\"$network.h\"" -DTARGET='"opencl"' \
-            -DOBJECT_BYTES=0 -DRUNS=3 -o "$folder/score" $digits/score.c "$folder/$network.c" "$library" -lpthreadpool \
+            -DOBJECT_BYTES=0 -DRUNS=3 -o "$folder/score" $digits/score.c "$folder/$network.c" "$library" \
             -lpthread -ldl -lm
         row=$("$folder/score" $digits/test_images.npy $digits/test_labels.npy "$folder/reference.npy" 1)
         grep -q '100.00 %' <<<"$row" || fail "$network by $compiler: $row"

@@ -221,6 +221,16 @@ static const Case cases_pad[] = {
     CASE("f32 i8", "x$: @[3, M, 9]", "pad(x$, [1, 0, -4, -2, 2, -1], value=3)", "@[2, M + 2, 4]",
          BITS, SPECIAL),
     CASE("f32", "x$: @[2, 18]", "pad(x$, [0, -20, -1, 19], value=5)", "@[1, 17]", BITS, SPECIAL),
+    /* Written by the kernel before: channels in blocks, in the border too; whole rows; pooled. */
+    CASE("f32 f16", "x$: @[N, 16, 5, 6]",
+         "conv2d(pad(relu(a$), [0, 0, 1, 2, 0, 0, 0, 3], value=2), 16, kernel=2)",
+         "@[N, 16, 5, 10]", AGREES, SMALL, .before = "a$ = conv2d(x$, 32, kernel=1)", .o2 = true),
+    CASE("f32", "x$: @[2, 3, 5, 19]",
+         "conv2d(pad(a$, [0, 0, 2, 1, 1, 0, 1, 19], value=-1), 3, kernel=3)", "@[3, 3, 6, 37]",
+         AGREES, SMALL, .before = "a$ = conv2d(x$, 5, kernel=1)", .o2 = true),
+    CASE("f32", "x$: @[N, 16, 8, M]",
+         "conv2d(pad(max_pool2d(a$, [2, 1]), [0, 16, 1, 0, 0, 0, 0, 1], value=1), 2, kernel=1)",
+         "@[N, 2, 5, M + 1]", AGREES, SMALL, .before = "a$ = conv2d(x$, 16, kernel=1)", .o2 = true),
 };
 static const Case cases_range[] = {
     CASE(NUMBERS, "x$: @[N, 5]", "range(N, 2 * N, @)", "@[N]", BITS, SMALL),
@@ -386,7 +396,25 @@ static const Case cases_dense[] = {
          "i32[N, 5]", EXACT, WIDE),
     CASE("f32", "x$: @[33, 128]", "dense(x$, 65)", "@[33, 65]", AGREES, SMALL),
 };
+/* Between two others, so that its operands lie in blocks of channels. */
+#define WINOGRAD(m, n, channels, filters, height, width, pad)                                      \
+    CASE("f32", "x$: @[" n ", 16, " height ", " width "]", "conv2d(relu(b$) + b$, weight=q$)",     \
+         "@[" n ", 16, (" height ") - 2 + 2 * " pad ", (" width ") - 2 + 2 * " pad "]", AGREES,    \
+         SMALL,                                                                                    \
+         .before = "param v$: @[" channels ", 16, 1, 1]\n  param w$: @[" filters ", " channels     \
+                   ", 3, 3]\n  param q$: @[16, " filters ", 1, 1]\n  param c$: @[" filters         \
+                   "]\n  b$ = conv2d(conv2d(x$, weight=v$), weight=w$, bias=c$, pad=" pad          \
+                   ", winograd=" m ")")
+
 static const Case cases_conv2d[] = {
+    WINOGRAD("4", "N", "16", "16", "8", "12", "1"),
+    WINOGRAD("4", "1", "48", "32", "5", "7", "1"),
+    WINOGRAD("4", "2", "32", "96", "11", "6", "0"),
+    WINOGRAD("4", "3", "16", "64", "3", "13", "2"),
+    WINOGRAD("4", "1", "128", "16", "29", "30", "1"),
+    WINOGRAD("2", "N", "32", "16", "4", "5", "1"),
+    WINOGRAD("2", "1", "16", "48", "9", "3", "0"),
+    WINOGRAD("4", "1", "64", "64", "1", "1", "1"),
     CASE(FLOATS, "x$: @[N, 3, 9, 7]", "conv2d(x$, 5, kernel=3, pad=1)", "@[N, 5, 9, 7]", AGREES,
          SMALL),
     CASE("f32 f64", "x$: @[N, 3, 11, 13]",

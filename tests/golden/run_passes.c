@@ -4,7 +4,8 @@
  *   run_passes tests/golden/passes [-update]
  *
  * The pipeline is the default one of -O2 up to and with PASS, the name of the file's folder; a
- * first line `# passes: a,b` names another. -update writes the .expect files instead of comparing.
+ * first line `# passes: a,b` names another. `# fp: fast` and `# quantize: D` are -fp and
+ * -quantize=delta:D. -update writes the .expect files instead of comparing.
  */
 #include <dirent.h>
 #include <stdio.h>
@@ -27,6 +28,7 @@ static const TargetDesc target = {
     .broadcast_operand = true,
     .fma = true,
     .fma_ports = 2,
+    .multi_stage = true,
     .l1_bytes = 48 << 10,
     .l2_bytes = 2 << 20,
     .cores = 2,
@@ -96,6 +98,8 @@ static bool produce(const Case *c, StrBuf *out) {
     PassContext context = {.module = module, .target = &target, .diag = c->diag, .report = &report};
     const char *step = header(c, "quantize");
     if (step) context.options.quantize_delta = strtod(step, NULL);
+    const char *fp = header(c, "fp");
+    context.options.fp_fast = fp && !strcmp(fp, "fast");
     size_t count = choose_passes(c, list);
     const PassInspector inspector = {.verify = true};
     bool sound = count > 0 && passes_run(&context, module->graph, list, count, &inspector);

@@ -244,7 +244,7 @@ part_make() {
     made YES all "compiler touched"
     unset PKG_CONFIG_PATH
     rm -rf "$TMP/out"
-    PATH=$PREFIX/bin:$PATH use_make run NNC=nnc NN_CFLAGS="-I'$PREFIX/include'" NN_LIBS="'$PREFIX/lib/libnnrt.a' -lpthreadpool -pthread -ldl"
+    PATH=$PREFIX/bin:$PATH use_make run NNC=nnc NN_CFLAGS="-I'$PREFIX/include'" NN_LIBS="'$PREFIX/lib/libnnrt.a' -pthread -ldl"
     says_three digit
 }
 part_firmware() {

@@ -12,18 +12,20 @@
 #include "tests/unit/graph_fixture.h"
 
 static const TargetDesc test_targets[] = {
-    {.name = "scalar", .vector_registers = 16, .fma_ports = 1, .cores = 1},
+    {.name = "scalar", .vector_registers = 16, .fma_ports = 1, .multi_stage = true, .cores = 1},
     {.name = "neon",
      .vector_bits = 128,
      .vector_registers = 32,
      .fma = true,
      .fma_ports = 2,
+     .multi_stage = true,
      .cores = 4},
     {.name = "avx2",
      .vector_bits = 256,
      .vector_registers = 16,
      .fma = true,
      .fma_ports = 2,
+     .multi_stage = true,
      .cores = 4},
     {.name = "avx512",
      .vector_bits = 512,
@@ -32,6 +34,7 @@ static const TargetDesc test_targets[] = {
      .fma_ports = 2,
      .masked_tails = true,
      .broadcast_operand = true,
+     .multi_stage = true,
      .cores = 2},
     /* Small, so that small shapes have tails, chunks and several groups. */
     {.name = "groups",

@@ -25,7 +25,8 @@ typedef struct Net {
 
 static inline Net net_load_named(const char *name, const char *text) {
     static const FrontendOptions no_options = {0};
-    Net net = {.arena = arena_create(), .target = {.name = "test", .vector_bits = 512}};
+    Net net = {.arena = arena_create(),
+               .target = {.name = "test", .vector_bits = 512, .multi_stage = true}};
     net.diag = diag_create(net.arena, NULL);
     net.module = frontend_load_text(name, text, strlen(text), &no_options, net.arena, net.diag);
     cr_assert_not_null(net.module, "%s", diag_text(net.diag));

@@ -117,7 +117,16 @@ Test(fuse, movement) {
         {"  y = pad(slice(relu(x), [0], [3], axes=[1]), [0, 0, 0, 1])", VECTOR, 1},
         {"  y = resize(cast(u, f32) / 16.0, [6, 6], mode=\"linear\")", IMAGE, 1},
         {"  y = resize(exp(a), [6, 6])", IMAGE, 2},
-        {"  y = pad(relu(conv2d(a, 4, kernel=3)), [0, 0, 1, 1, 0, 0, 1, 1])", IMAGE, 2},
+        {"  y = pad(relu(conv2d(a, 4, kernel=3)), [0, 0, 1, 1, 0, 0, 1, 1])", IMAGE, 1},
+        {"  y = pad(max_pool2d(a, 2), [0, 0, 1, 0, 0, 0, 2, 3])", IMAGE, 1},
+        /* One that cuts off, one whose image others read, and one behind another. */
+        {"  y = pad(conv2d(a, 4, kernel=3), [0, 0, -1, 1, 0, 0, 3, 1])", IMAGE, 2},
+        {"  c = conv2d(a, 4, kernel=3)\n"
+         "  y = pad(c, [0, 0, 1, 1, 0, 0, 1, 1]) * pad(c, [0, 0, 2, 1, 0, 0, 0, 1])",
+         IMAGE, 2},
+        {"  y = pad(pad(conv2d(a, 4, kernel=5), [0, 0, 1, 1, 0, 0, 1, 1]),"
+         " [0, 0, 1, 1, 0, 0, 1, 1], value=2.0)",
+         IMAGE, 2},
         {"  y = x + transpose(transpose(exp(x)))", VECTOR, 1},
         {"  t = exp(slice(x, [0], [1], axes=[1]))\n  y = x * t", VECTOR, 2}, /* 4 times each */
         {"  t = -slice(x, [0], [1], axes=[1])\n  y = x * t", VECTOR, 1},

@@ -51,7 +51,6 @@ void free(void *memory) {
 
 Test(runtime, options_survive_failing_allocations) {
     if (!INTERPOSED) return;
-    /* The pool itself. Threads that the system then refuses are pthreadpool's to handle, and it waits for them. */
     for (long k = 0; k < 1; k++) {
         nn_options options;
         long before = live;

@@ -416,7 +416,7 @@ Test(op_table, answers_from_its_rows) {
     cr_expect_eq(op_max_operands(OP_param), 0);
     cr_expect_str_eq(op_operand_name(OP_conv2d, 2, buffer), "bias");
     cr_expect_str_eq(op_operand_name(OP_concat, 9, buffer), "xs");
-    cr_expect_eq(op_attr_count(OP_conv2d), 4);
+    cr_expect_eq(op_attr_count(OP_conv2d), 5);
     cr_expect_eq(op_attr_index(OP_conv2d, "groups"), 3);
     cr_expect_eq(op_attr_index(OP_conv2d, "group"), -1);
     OpKind op;

@@ -27,7 +27,7 @@ class Engine:
             self.results.append(np.empty(dims[:rank], TYPES[kind.raw[0]]))
         pointers = [x.ctypes.data for x in self.inputs + self.results]
         self.io = (ctypes.c_void_p * len(pointers))(*pointers)
-        self.settings = "-O2 -mcpu=native, all sizes bound"
+        self.settings = "-O2 -mcpu=native -fp=fast (single kernels: -fp=strict), all sizes bound"
 
     def run(self):
         if self.lib.model_run(self.model, self.io):

@@ -1,0 +1,243 @@
+/* Shares of items and the threads that take from them. */
+#define _GNU_SOURCE
+#include "pool.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "futex.h"
+
+enum { LINE = 128 }; /* two cache lines: processors fetch them in pairs */
+
+/* How long a thread that has nothing to do looks for work before it sleeps, which costs the next
+ * caller a system call: longer than a small serial kernel between two parallel ones. */
+enum { SPIN_NANOSECONDS = 50000, SPINS_PER_LOOK = 32 };
+
+/* Items begin..end-1 that nobody has taken, as begin in the low half and end in the high half. A
+ * thread that has looked at an older job's share may still take from it if the share is the same
+ * by then: that item is one of the job that is running, and the thread looks at that. */
+typedef struct Share {
+    _Alignas(LINE) _Atomic uint64_t items;
+} Share;
+
+typedef struct Worker {
+    Pool *pool;
+    size_t share;
+    pthread_t thread;
+} Worker;
+
+struct Pool {
+    /* Written by the caller before it fills the shares; constant while an item is not done. */
+    nn_task *task;
+    void *argument;
+    size_t first; /* item 0 of the shares */
+
+    size_t threads, shares; /* that run; that the memory is for */
+    pid_t process;          /* which the threads are of */
+    Worker *workers;
+    _Alignas(LINE) atomic_bool taken; /* by a call */
+    _Alignas(LINE) _Atomic uint32_t jobs;
+    _Atomic uint32_t sleepers;
+    atomic_bool stop;
+    /* Items that are not done, and CALLER_SLEEPS. */
+    _Alignas(LINE) _Atomic uint32_t rest;
+    Share share[];
+};
+
+#define CALLER_SLEEPS (UINT32_C(1) << 31)
+#define MOST_ITEMS    (CALLER_SLEEPS - 1)
+
+/* ---- waiting --------------------------------------------------------------------------------- */
+
+static void relax(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__) || defined(__arm__)
+    __asm__ volatile("yield");
+#endif
+}
+
+static int64_t now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* True as soon as the word differs from value, false if it still does not after some time. */
+static bool changes_soon(_Atomic uint32_t *word, uint32_t value) {
+    int64_t end = 0;
+    for (;;) {
+        for (int i = 0; i < SPINS_PER_LOOK; i++) {
+            if (atomic_load_explicit(word, memory_order_acquire) != value) return true;
+            relax();
+        }
+        int64_t time = now();
+        if (end == 0) end = time + SPIN_NANOSECONDS;
+        if (time >= end) return false;
+    }
+}
+
+/* ---- items ----------------------------------------------------------------------------------- */
+
+static uint64_t share_of(uint64_t begin, uint64_t end) {
+    return begin | end << 32;
+}
+
+static bool take(Share *share, bool front, uint32_t *item) {
+    uint64_t items = atomic_load_explicit(&share->items, memory_order_relaxed);
+    for (;;) {
+        uint32_t begin = (uint32_t)items, end = (uint32_t)(items >> 32);
+        if (begin >= end) return false;
+        uint64_t left = front ? share_of(begin + 1, end) : share_of(begin, end - 1);
+        *item = front ? begin : end - 1;
+        /* Acquire: of the job, which was written before the share. */
+        if (atomic_compare_exchange_weak_explicit(&share->items, &items, left, memory_order_acquire,
+                                                  memory_order_relaxed)) {
+            return true;
+        }
+    }
+}
+
+/* Runs what nobody else has taken, the own share first; returns how many. */
+static uint32_t run_items(Pool *pool, size_t own) {
+    uint32_t done = 0, item;
+    size_t threads = pool->shares;
+    for (size_t i = 0; i < threads; i++) {
+        Share *share = &pool->share[(own + i) % threads];
+        for (; take(share, i == 0, &item); done++) pool->task(pool->argument, pool->first + item);
+    }
+    return done;
+}
+
+static void report(Pool *pool, uint32_t done) {
+    if (done == 0) return;
+    uint32_t rest = atomic_fetch_sub_explicit(&pool->rest, done, memory_order_acq_rel) - done;
+    if (rest == CALLER_SLEEPS) futex_wake(&pool->rest, 1);
+}
+
+/* ---- the workers ----------------------------------------------------------------------------- */
+
+static void *work(void *data) {
+    Worker *worker = data;
+    Pool *pool = worker->pool;
+    uint32_t seen = 0;
+    for (;;) {
+        if (!changes_soon(&pool->jobs, seen)) {
+            /* Either the caller sees a sleeper, or the sleeper that there is another job. */
+            atomic_fetch_add(&pool->sleepers, 1);
+            while (atomic_load(&pool->jobs) == seen) futex_wait(&pool->jobs, seen);
+            atomic_fetch_sub(&pool->sleepers, 1);
+        }
+        seen = atomic_load(&pool->jobs);
+        if (atomic_load_explicit(&pool->stop, memory_order_relaxed)) return NULL;
+        report(pool, run_items(pool, worker->share));
+    }
+}
+
+static void announce(Pool *pool, size_t wanted) {
+    atomic_fetch_add(&pool->jobs, 1);
+    if (atomic_load(&pool->sleepers) > 0) futex_wake(&pool->jobs, wanted);
+}
+
+/* ---- the caller ------------------------------------------------------------------------------ */
+
+/* A job of at most MOST_ITEMS. */
+static void run_job(Pool *pool, nn_task *task, void *argument, size_t first, uint32_t count) {
+    pool->task = task;
+    pool->argument = argument;
+    pool->first = first;
+    atomic_store_explicit(&pool->rest, count, memory_order_relaxed);
+    for (uint64_t i = 0; i < pool->threads; i++) {
+        uint64_t items = share_of(count * i / pool->threads, count * (i + 1) / pool->threads);
+        atomic_store_explicit(&pool->share[i].items, items, memory_order_release);
+    }
+    announce(pool, count - 1);
+    report(pool, run_items(pool, 0));
+    uint32_t rest;
+    while ((rest = atomic_load_explicit(&pool->rest, memory_order_acquire) & MOST_ITEMS) != 0) {
+        if (changes_soon(&pool->rest, rest)) continue;
+        uint32_t sleeping = atomic_fetch_or(&pool->rest, CALLER_SLEEPS) | CALLER_SLEEPS;
+        while ((sleeping & MOST_ITEMS) != 0) {
+            futex_wait(&pool->rest, sleeping);
+            sleeping = atomic_load_explicit(&pool->rest, memory_order_acquire);
+        }
+    }
+}
+
+void pool_run(void *data, nn_task *task, void *argument, size_t count) {
+    Pool *pool = data;
+    bool taken = false;
+    if (count < 2 || !atomic_compare_exchange_strong_explicit(
+                         &pool->taken, &taken, true, memory_order_acquire, memory_order_relaxed)) {
+        for (size_t i = 0; i < count; i++) task(argument, i);
+        return;
+    }
+    for (size_t first = 0; first < count; first += MOST_ITEMS) {
+        size_t left = count - first;
+        run_job(pool, task, argument, first, (uint32_t)(left < MOST_ITEMS ? left : MOST_ITEMS));
+    }
+    atomic_store_explicit(&pool->taken, false, memory_order_release);
+}
+
+/* ---- creation -------------------------------------------------------------------------------- */
+
+static size_t processors(void) {
+#if defined(__linux__)
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) return (size_t)CPU_COUNT(&set);
+#endif
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+    return count > 0 ? (size_t)count : 1;
+}
+
+/* Signals are for the program's own threads. */
+static void start_workers(Pool *pool, size_t threads) {
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    for (size_t i = 1; i < threads; i++) {
+        Worker *worker = &pool->workers[i];
+        *worker = (Worker){.pool = pool, .share = i};
+        if (pthread_create(&worker->thread, NULL, work, worker) != 0) break;
+        pool->threads++;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+Pool *pool_create(size_t threads) {
+    if (threads == 0) threads = processors();
+    enum { MOST_THREADS = 4096 };
+    if (threads > MOST_THREADS) threads = MOST_THREADS;
+    void *memory = NULL;
+    size_t bytes = sizeof(Pool) + threads * sizeof(Share);
+    if (posix_memalign(&memory, LINE, bytes + threads * sizeof(Worker)) != 0) return NULL;
+    Pool *pool = memset(memory, 0, bytes + threads * sizeof(Worker));
+    pool->workers = (Worker *)((char *)memory + bytes);
+    pool->threads = 1;
+    pool->shares = threads;
+    pool->process = getpid();
+    start_workers(pool, threads);
+    return pool;
+}
+
+size_t pool_threads(const Pool *pool) {
+    return pool->threads;
+}
+
+void pool_destroy(Pool *pool) {
+    if (!pool) return;
+    /* After fork the child has the memory but none of the threads. */
+    if (pool->process == getpid()) {
+        atomic_store_explicit(&pool->stop, true, memory_order_relaxed);
+        announce(pool, pool->threads);
+        for (size_t i = 1; i < pool->threads; i++) pthread_join(pool->workers[i].thread, NULL);
+    }
+    free(pool);
+}
