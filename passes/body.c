@@ -109,13 +109,9 @@ Node *enclose(Encloser *e, Node *const *nodes, size_t count, const Node *named) 
     return fused;
 }
 
-<<<<<<< HEAD
 /* ---- layouts --------------------------------------------------------------------------------- */
 
-void body_adopt_layout(Node *node, int i) {
-=======
 void adopt_operand(Node *node, int i) {
->>>>>>> main
     Graph *body = node->body;
     Value *input = body->inputs[i];
     input->type.layout = node->operands[i]->type.layout;
@@ -124,14 +120,11 @@ void adopt_operand(Node *node, int i) {
     graph_replace(body, input, plain);
     plain->def->operands[0] = input;
 }
-<<<<<<< HEAD
 
-void body_yield_layout(Node *node, LayoutRef layout) {
+void yield_layout(Node *node, LayoutRef layout) {
     Graph *body = node->body;
     Value *output = body->outputs[0];
     Builder b = {.graph = body, .path = output->path, .span = output->span};
     body->outputs[0] = build1(&b, OP_relayout, output, attr_layout("layout", layout));
     node->results[0]->type = body->outputs[0]->type;
 }
-=======
->>>>>>> main

@@ -31,16 +31,10 @@ Encloser encloser_create(Graph *graph, ConstantMarks constant, Arena *scratch);
 Node *enclose(Encloser *e, Node *const *nodes, size_t count, const Node *named);
 void encloser_finish(Encloser *e);
 
-<<<<<<< HEAD
-/* The input of a fused node's body gets the layout of its operand i, which it lacked; inside it is
- * seen in the default one. */
-void body_adopt_layout(Node *node, int i);
-/* The only result of a fused node gets a layout, in the body's last operator. */
-void body_yield_layout(Node *node, LayoutRef layout);
-=======
 /* The input i of a fused node's body gets the layout of the operand; inside it is seen in the
  * default one. */
 void adopt_operand(Node *node, int i);
->>>>>>> main
+/* The only result of a fused node gets a layout, in the body's last operator. */
+void yield_layout(Node *node, LayoutRef layout);
 
 #endif

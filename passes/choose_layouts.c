@@ -203,17 +203,6 @@ static void enclose_touched(Chooser *c, bool *yields_blocks) {
 
 /* ---- applying -------------------------------------------------------------------------------- */
 
-<<<<<<< HEAD
-=======
-static void yield_layout(Node *node, LayoutRef layout) {
-    Graph *body = node->body;
-    Value *output = body->outputs[0];
-    Builder b = {.graph = body, .path = output->path, .span = output->span};
-    body->outputs[0] = build1(&b, OP_relayout, output, attr_layout("layout", layout));
-    node->results[0]->type = body->outputs[0]->type;
-}
-
->>>>>>> main
 /* The image of a convolution, seen from inside the body, is a blocked operand or made from one. */
 static bool image_is_blocked(const Chooser *c, const Node *contraction) {
     const Value *x = contraction->operands[0];
@@ -223,7 +212,7 @@ static bool image_is_blocked(const Chooser *c, const Node *contraction) {
 
 static void apply(Chooser *c, Node *node, bool yields_blocks) {
     for (int i = 0; i < node->noperands; i++) {
-        if (node->operands[i]->type.layout) body_adopt_layout(node, i);
+        if (node->operands[i]->type.layout) adopt_operand(node, i);
     }
     Kind kind = kind_of(node);
     int index = kind.contraction ? weight_operand(c, node, kind.contraction) : -1;
@@ -235,10 +224,10 @@ static void apply(Chooser *c, Node *node, bool yields_blocks) {
             .graph = c->graph, .before = node, .path = (*weight)->path, .span = (*weight)->span};
         if (layout) {
             *weight = build1(&b, OP_relayout, *weight, attr_layout("layout", layout));
-            body_adopt_layout(node, index);
+            adopt_operand(node, index);
         }
     }
-    if (yields_blocks) body_yield_layout(node, c->blocked);
+    if (yields_blocks) yield_layout(node, c->blocked);
 }
 
 /* Whether activations have layouts already: then someone has chosen. */

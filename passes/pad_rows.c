@@ -147,7 +147,7 @@ static void read_padded(Padder *p, Node *node, int i, Value **copies) {
         }
         node->operands[i] = copies[x->id];
     }
-    body_adopt_layout(node, i);
+    adopt_operand(node, i);
 }
 
 bool pass_pad_rows(PassContext *context, Graph *graph) {
@@ -167,7 +167,7 @@ bool pass_pad_rows(PassContext *context, Graph *graph) {
         Value *result = node->nresults == 1 ? node->results[0] : NULL;
         if (node->op == OP_fused && result && is_padded(&p, result) &&
             is_written_padded(&p, result))
-            body_yield_layout(node, padded_layout(&p, &result->type));
+            yield_layout(node, padded_layout(&p, &result->type));
     }
     return true;
 }
