@@ -168,12 +168,14 @@ static int weight_operand(const Chooser *c, const Node *node, const Node *contra
     return is_constant(c->constant, outside) && !outside->type.layout ? index : -1;
 }
 
+/* A plain result is turned in registers; that of groups is not worth it, they are small. */
 static LayoutRef weight_layout(const Chooser *c, const Node *contraction, bool x_blocked,
                                bool y_blocked) {
     Layout layout = {0};
     if (c->lanes == 1) return NULL;
     bool found = contraction->op == OP_conv2d
-                     ? y_blocked && conv_weight_layout(c, contraction, x_blocked, &layout)
+                     ? (y_blocked || node_int(contraction, "groups") == 1) &&
+                           conv_weight_layout(c, contraction, x_blocked, &layout)
                      : matrix_layout(c, contraction, &layout);
     return found ? module_layout(c->context->module, &layout) : NULL;
 }

@@ -55,13 +55,25 @@ static double reuse(const Planner *p, int operand) {
     return times < MOST ? times : MOST;
 }
 
+/* Of a vector of results: element by element, or turned in registers where they lie side by side
+ * along another axis. */
+static double store_cost(const Contraction *c, int axis) {
+    enum { TURNED = 6 };
+    int lanes = c->axes[axis].lanes;
+    if (c->result.along[axis] != STRIDE_ANY) return 1;
+    for (int i = 0; i < c->naxes; i++)
+        if (!c->axes[i].reduced && c->result.along[i] == STRIDE_ONE && lanes > TURNED)
+            return TURNED;
+    return lanes;
+}
+
 /* Operations, vector or scalar, of the whole nest with that vector axis (-1: none). */
 static double vector_cost(const Planner *p, int axis) {
     const Contraction *c = p->c;
     double results = volume(p, false), steps = volume(p, true);
     if (axis < 0) return results * (steps + 1);
     int lanes = c->axes[axis].lanes;
-    double step = 1, store = c->result.along[axis] == STRIDE_ANY ? lanes : 1;
+    double step = 1, store = store_cost(c, axis);
     for (int i = 0; i < c->noperands; i++)
         if (c->operands[i].along[axis] == STRIDE_ANY) step += lanes / reuse(p, i);
     double blocks = (double)ceil_div(p->extent[axis], lanes) / (double)p->extent[axis];

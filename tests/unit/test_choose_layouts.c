@@ -76,9 +76,9 @@ Test(choose_layouts, weights_of_convolutions) {
                      "f32[8, 3, 3, 3]{split(0,4) permute(0,2,3,4,1)}");
     cr_expect_str_eq(layout_of(&net, kernel_of(&net, OP_conv2d, 1)->operands[1]),
                      "f32[12, 8, 3, 3]{split(0,4) split(2,4) permute(0,2,4,5,3,1)}");
-    /* An output that stays NCHW is vectorized along its width. */
+    /* An output stays NCHW; vectors lie along its channels all the same. */
     cr_expect_str_eq(layout_of(&net, kernel_of(&net, OP_conv2d, 2)->operands[1]),
-                     "f32[8, 12, 1, 1]");
+                     "f32[8, 12, 1, 1]{split(0,4) split(2,4) permute(0,2,4,5,3,1)}");
     expect_hidden(&net);
     net_expect_same(&net, 1e-5);
     net_free(&net);
