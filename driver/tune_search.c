@@ -76,6 +76,8 @@ static size_t neighbours(const ContractionPlan *from, ContractionPlan *plans) {
     }
     plans[count] = *from;
     plans[count++].parallel_tiles = from->ntiles > 0 && !from->parallel_tiles;
+    plans[count] = *from;
+    plans[count++].prefetch = !from->prefetch;
     for (int t = 0; t < from->ntiles; t++) {
         for (size_t i = 0; i < COUNT_OF(steps); i++) {
             if (from->tiles[t].size + steps[i] < 2) continue;
@@ -91,7 +93,7 @@ static size_t neighbours(const ContractionPlan *from, ContractionPlan *plans) {
     return count;
 }
 
-enum { MOST_NEIGHBOURS = 3 + 4 * MAX_TILES + 2 };
+enum { MOST_NEIGHBOURS = 4 + 4 * MAX_TILES + 2 };
 
 /* False where it was interrupted. */
 static bool climb(Search *s) {

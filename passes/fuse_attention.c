@@ -163,7 +163,8 @@ static void take_movement(Finder *f, const Value *value) {
     }
 }
 
-/* How the result is written. A reshape that is not followed by more is a view, and free. */
+/* How the result is written. A reshape that is not followed by more is a view, and free unless it is
+ * an output. */
 static void take_followers(Finder *f, const Value *value) {
     int whole = f->count;
     while (has_one_use(f, value)) {
@@ -171,8 +172,8 @@ static void take_followers(Finder *f, const Value *value) {
         bool fits = (user->op == OP_transpose || user->op == OP_reshape) && user->nresults == 1 &&
                     !user->results[0]->type.layout;
         if (!fits || !add(f, user)) break;
-        if (user->op == OP_transpose) whole = f->count;
         value = user->results[0];
+        if (user->op == OP_transpose || f->info[value->id].is_output) whole = f->count;
     }
     f->count = whole;
 }

@@ -19,7 +19,7 @@
 
 enum {
     KEYS = 128, /* of a block: their shares stay in L1 */
-    TILE = 8,   /* keys whose scores are computed at once; divides KEYS */
+    TILE = 8,   /* keys whose scores are computed at once; a power of two, divides KEYS */
     WIDEST_HEAD = 256,
     EXP_COST = 16,
 };
@@ -323,7 +323,7 @@ static void score_tile(Attention *a, LX block, LX first, bool clipped) {
     LBuffer *tile = vectors(a, "tile", TILE);
     int unroll = a->depth % 4 == 0 ? 4 : 1;
     LX zero = lx_int(b, 0), begin = lb_let(b, "begin", lx_add(b, block, first));
-    LX last = clipped ? lb_let(b, "last", lx_addi(b, a->end, -1)) : NULL, at[TILE];
+    LX last = clipped ? lb_let(b, "last", lx_addi(b, a->end, -1)) : NULL, at[TILE], values[TILE];
     for (int i = 0; i < TILE; i++) {
         at[i] = lx_addi(b, begin, i);
         if (clipped) at[i] = lb_let(b, "at", lx_binary(b, LB_MIN, at[i], last));
@@ -347,10 +347,14 @@ static void score_tile(Attention *a, LX block, LX first, bool clipped) {
             LX counts = lx_binary(b, LB_LT, lx_addi(b, begin, i), a->end);
             value = lx_select(b, lx_broadcast(b, counts, a->lanes), value, constant(a, -INFINITY));
         }
-        value = lb_let(b, "score", value);
-        lb_store(b, a->shares, &(LX){lx_addi(b, first, i)}, value, NULL);
-        store_cell(a, a->largest, lx_binary(b, LB_MAX, load_cell(a, a->largest), value));
+        values[i] = lb_let(b, "score", value);
+        lb_store(b, a->shares, &(LX){lx_addi(b, first, i)}, values[i], NULL);
     }
+    /* As a tree: a maximum takes several operations, one after the other. */
+    for (int n = TILE / 2; n > 0; n /= 2)
+        for (int i = 0; i < n; i++)
+            values[i] = lb_let(b, "most", lx_binary(b, LB_MAX, values[i], values[i + n]));
+    store_cell(a, a->largest, lx_binary(b, LB_MAX, load_cell(a, a->largest), values[0]));
     scope_end(k, scope);
 }
 

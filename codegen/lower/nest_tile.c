@@ -4,6 +4,7 @@
  * loads what does not vary over the tile once, what varies over the tile but not along the vector
  * once a row, and the rest in place. */
 #include "codegen/lower/nest.h"
+#include "codegen/lower/prefetch.h"
 
 #include <math.h>
 
@@ -357,6 +358,16 @@ static void finish_vectors(Nest *n, const Step *step) {
     store_result(n, lb_let(n->k->b, "sum", lx_reduce(n->k->b, op, sum)));
 }
 
+static void prefetch_vectors(Nest *n, const Step *step) {
+    LX at[MAX_RANK] = {NULL};
+    (void)step;
+    Loop loop = vector_loop(n);
+    for (int i = 0; i < n->c->result.value->type.rank; i++)
+        at[i] = affine_value(n, &n->c->result.index[i]);
+    prefetch_result(n->k, at);
+    loop_close(n->k, &loop);
+}
+
 static void clear_vectors(Nest *n, const Step *step) {
     LX index[MAX_TILES + 1];
     (void)step;
@@ -374,6 +385,7 @@ void nest_tile(Nest *n) {
     dims[MAX_TILES] = n->vectors;
     n->accumulators =
         lb_declare(n->k->b, "acc", SPACE_PRIVATE, accumulator_type(n), MAX_TILES + 1, dims);
+    if (n->plan->prefetch) tile_rows(n, 0, prefetch_vectors, NULL);
     tile_rows(n, 0, clear_vectors, NULL);
     reduction_loops(n, 0);
     if (!nest_turn(n)) tile_rows(n, 0, finish_vectors, NULL);

@@ -314,6 +314,25 @@ static bool choose_parallel(const Planner *p, const ContractionPlan *plan) {
     return plan->ntiles > 0;
 }
 
+static double operand_bytes(const Planner *p, int operand) {
+    double elements = 1;
+    for (int i = 0; i < p->c->naxes; i++)
+        if (depends(p, operand, i)) elements *= (double)p->extent[i];
+    return elements * (double)dtype_bytes(p->c->operands[operand].value->type.dtype);
+}
+
+/* Results that the L2 cache will not have kept from the run before: there are many, and what the
+ * kernel reads besides pushes them out. Sums have to take a while, or there is no time to win. */
+static bool choose_prefetch(const Planner *p, const ContractionPlan *plan) {
+    enum { LEAST_STEPS = 16 };
+    double result = volume(p, false) * (double)dtype_bytes(p->c->result.value->type.dtype);
+    double all = result, cache = (double)p->target->l2_bytes;
+    bool along_sums = plan->vector_axis < 0 || p->c->axes[plan->vector_axis].reduced;
+    for (int i = 0; i < p->c->noperands; i++) all += operand_bytes(p, i);
+    return cache > 0 && !along_sums && result > cache / 4 && all > cache &&
+           volume(p, true) >= LEAST_STEPS;
+}
+
 /* A long scalar sum is cut into several, which run side by side and lose less: the axis is treated
  * as one of vectors with a single lane. -1: none. */
 static int choose_scalar_axis(const Planner *p) {
@@ -337,6 +356,7 @@ static ContractionPlan start_plan(const Planner *p, int vector_axis) {
 static void finish_plan(const Planner *p, ContractionPlan *plan) {
     plan->unroll = choose_unroll(p, plan);
     plan->parallel_tiles = choose_parallel(p, plan);
+    plan->prefetch = choose_prefetch(p, plan);
 }
 
 ContractionPlan contraction_plan(const Contraction *c, const TargetDesc *target, DimContext *dims) {
@@ -463,6 +483,8 @@ bool plan_fits(const Contraction *c, const TargetDesc *target, DimContext *dims,
     Planner p = make_planner(c, target, dims);
     int accumulators = 1;
     if (target->streams || target->group_items > 0) return false;
+    if (plan->prefetch && plan->vector_axis >= 0 && c->axes[plan->vector_axis].reduced)
+        return false;
     if (plan->task.lanes > 0 || plan->group.kind != GROUP_NONE) return false;
     if (!vector_fits(&p, plan)) return false;
     for (int t = 0; t < plan->ntiles; t++) {

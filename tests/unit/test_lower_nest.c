@@ -370,6 +370,7 @@ Test(plans, print_and_parse) {
     static const char *const texts[] = {
         "vector=oc:16x2 tile=ow:14 unroll=1",
         "vector=none unroll=4",
+        "vector=oc:16x2 unroll=1 parallel=tiles prefetch=results",
         "vector=ic:8x4 tile=ow:3 tile=oc:2 unroll=2 parallel=tiles",
         "vector=none unroll=1 tree=64x4",
         "vector=none unroll=1 group=16x8 each=4x2 chunk=16 inner=oc",

@@ -163,6 +163,7 @@ static ContractionPlan any_plan(const Contraction *c, uint64_t *state) {
     }
     plan.unroll = unrolls[pick(state, COUNT_OF(unrolls))];
     plan.parallel_tiles = pick(state, 2);
+    plan.prefetch = pick(state, 2);
     return plan;
 }
 
@@ -278,6 +279,35 @@ Test(tuning, plans_of_the_model_agree) {
 
 Test(tuning, whatever_fits_agrees) {
     expect_all_agree(4711, 8);
+}
+
+/* ---- prefetching ----------------------------------------------------------------------------- */
+
+static const char *kernel_text(Fixture *f, const TargetDesc *target) {
+    StrBuf text = {0};
+    LProgram *program = lower_graph(optimized(f, target), target, f->diag);
+    cr_assert_not_null(program, "%s", diag_text(f->diag));
+    lprogram_print(program, &text);
+    const char *copy = arena_strdup(f->arena, str_text(&text));
+    str_free(&text);
+    return copy;
+}
+
+Test(tuning, results_beyond_the_cache_are_prefetched) {
+    Fixture f = fixture_create();
+    Value *x = fixture_input(&f, "x", "f32[64, 64]"), *z = fixture_input(&f, "z", "f32[64, 256]");
+    Value *y = build2(&f.b, OP_dense, x, fixture_weight(&f, "f32[256, 64]"));
+    fixture_output(&f, build2(&f.b, OP_add, y, z));
+    TargetDesc target = test_targets[3];
+    cr_expect_null(strstr(kernel_text(&f, &target), "prefetch")); /* the cache is unknown */
+    target.l2_bytes = 1 << 20;
+    cr_expect_null(strstr(kernel_text(&f, &target), "prefetch"));
+    target.l2_bytes = 1 << 16;
+    const char *text = kernel_text(&f, &target);
+    cr_expect_not_null(strstr(text, " prefetch=results\""), "%s", text);
+    cr_expect_not_null(strstr(text, "prefetch y["), "%s", text);
+    cr_expect_not_null(strstr(text, "prefetch x0["), "%s", text);
+    arena_destroy(f.arena);
 }
 
 /* ---- keys ------------------------------------------------------------------------------------ */
