@@ -85,8 +85,8 @@ Test(choose_layouts, weights_of_convolutions) {
 }
 
 Test(choose_layouts, channels_must_fill_blocks) {
-    Net net = load_lanes("network t(x: f32[N, 3, 8, 8]) -> (y: f32[N, 4, 4, 4]) {\n"
-                         "  a = conv2d(x, 10, kernel=3)\n  y = conv2d(a, 4, kernel=3)\n}\n",
+    Net net = load_lanes("network t(x: f32[N, 3, 8, 8]) -> (y: f32[N, 6, 4, 4]) {\n"
+                         "  a = conv2d(x, 10, kernel=3)\n  y = conv2d(a, 6, kernel=3)\n}\n",
                          4);
     cr_expect_eq(net_count(&net, OP_relayout), 0);
     net_free(&net);
