@@ -1,7 +1,8 @@
 /* Layouts for vectors. Every kernel is right with every layout: this is about speed alone.
  *
  * Activations between convolutions are blocked by channels (NCHW16c where a vector holds 16
- * floats): results of convolutions, and of windows, pads and pointwise kernels that read such.
+ * floats): results of convolutions, and of windows, pads and pointwise kernels that read such, and
+ * of what moves blocks as a whole.
  * Inputs and outputs of the network keep the default. Weights of a contraction whose result's
  * channels are vectors get those channels last: a vector of weights then meets a broadcast element
  * of the input.
@@ -16,6 +17,7 @@
 #include <string.h>
 
 #include "passes/body.h"
+#include "passes/channel_blocks.h"
 
 typedef struct Chooser {
     PassContext *context;
@@ -86,25 +88,28 @@ static bool filters_fit(const Chooser *c, const Node *conv) {
     return filters % (groups * c->lanes) == 0;
 }
 
-/* Whether the node reads a blocked value with as many channels as it yields. */
-static bool is_fed(const Chooser *c, const Node *node) {
+/* Whether the node reads a blocked value, with as many channels as it yields unless it moves whole
+ * blocks of them. */
+static bool is_fed(const Chooser *c, const Node *node, bool moves_blocks) {
     const TensorType *type = &node->results[0]->type;
     for (int i = 0; i < node->noperands; i++) {
         const Value *x = node->operands[i];
-        if (c->wanted[x->id] && x->type.dims[1] == type->dims[1]) return true;
+        if (c->wanted[x->id] && (moves_blocks || x->type.dims[1] == type->dims[1])) return true;
     }
     return false;
 }
 
 static bool wants_blocks(const Chooser *c, const Node *node, const Kind *kind) {
     if (node->nresults != 1 || !fits_blocks(c, &node->results[0]->type)) return false;
-    if (kind->other_anchor || kind->moves_channels) return false;
+    bool moves_blocks = kind->moves_channels && !c->context->target->streams &&
+                        moves_channel_blocks(node, c->lanes);
+    if (kind->other_anchor || (kind->moves_channels && !moves_blocks)) return false;
     for (int i = 0; i < c->graph->noutputs; i++) {
         if (c->graph->outputs[i] == node->results[0]) return false;
     }
     if (kind->contraction && !filters_fit(c, kind->contraction)) return false;
     if (kind->contraction && !is_depthwise(kind->contraction)) return true;
-    return is_fed(c, node);
+    return is_fed(c, node, moves_blocks);
 }
 
 /* ---- weights --------------------------------------------------------------------------------- */

@@ -127,10 +127,11 @@ static Value *fill_kernel(const Maker *m, Value *weight, const Axis a[2]) {
     return whole ? weight : make1(m, OP_pad, weight, attr_ints("pads", 8, pads));
 }
 
-/* [in, out / groups, height, width] as a convolution has it, [out * phases, in / groups, taps,
- * taps]. */
+/* [in, out / groups, height, width] as a convolution has it, [groups * phases * out / groups, in /
+ * groups, taps, taps]. A phase's filters stand side by side, so that blocks of channels stay whole when
+ * the phases are woven. */
 static Value *phase_weight(const Maker *m, Value *weight, int64_t groups, const Axis a[2]) {
-    static const int64_t order[7] = {0, 2, 4, 6, 1, 3, 5}, mirrored[2] = {2, 3};
+    static const int64_t order[7] = {0, 4, 6, 2, 1, 3, 5}, mirrored[2] = {2, 3};
     static const int64_t starts[2] = {-1, -1}, ends[2] = {INT32_MIN, INT32_MIN}, steps[] = {-1, -1};
     Dim out = weight->type.dims[1],
         in = dim_divide_exact(m->dims, weight->type.dims[0], size(m, groups));
@@ -147,27 +148,31 @@ static Value *phase_weight(const Maker *m, Value *weight, int64_t groups, const 
 }
 
 /* The bias once for every phase. */
-static Value *phase_bias(const Maker *m, Value *bias, int64_t phases) {
+static Value *phase_bias(const Maker *m, Value *bias, int64_t groups, int64_t phases) {
     if (phases == 1) return bias;
     Dim count = bias->type.dims[0], all = times(m, count, phases);
-    Value *x = reshaped(m, bias, 2, (Dim[]){count, size(m, 1)});
-    x = make1(m, OP_broadcast_to, x, attr_dims("shape", 2, (Dim[]){count, size(m, phases)}));
+    Dim each = dim_divide_exact(m->dims, count, size(m, groups));
+    Value *x = reshaped(m, bias, 3, (Dim[]){size(m, groups), size(m, 1), each});
+    Dim repeated[] = {size(m, groups), size(m, phases), each};
+    x = make1(m, OP_broadcast_to, x, attr_dims("shape", 3, repeated));
     return reshaped(m, x, 1, &all);
 }
 
 /* ---- the image ------------------------------------------------------------------------------- */
 
-/* [N, out * phases, height, width] to [N, out, height * stride, width * stride]. */
-static Value *weave(const Maker *m, Value *x, Dim channels, const Axis a[2]) {
-    static const int64_t order[6] = {0, 1, 4, 2, 5, 3};
+/* [N, groups * phases * out / groups, height, width] to [N, out, height * stride, width * stride]. */
+static Value *weave(const Maker *m, Value *x, Dim channels, int64_t groups, const Axis a[2]) {
+    static const int64_t order[7] = {0, 1, 4, 5, 2, 6, 3};
     const Dim *dims = x->type.dims;
-    Dim apart[] = {dims[0], channels, size(m, a[0].phases), size(m, a[1].phases), dims[2], dims[3]};
+    Dim each = dim_divide_exact(m->dims, channels, size(m, groups));
+    Dim apart[] = {dims[0], size(m, groups), size(m, a[0].phases), size(m, a[1].phases), each,
+                   dims[2], dims[3]};
     Dim woven[] = {dims[0], channels, times(m, dims[2], a[0].stride),
                    times(m, dims[3], a[1].stride)};
-    const int64_t zeros[12] = {[6 + 3] = a[0].stride - a[0].phases,
-                               [6 + 5] = a[1].stride - a[1].phases};
-    x = make1(m, OP_transpose, reshaped(m, x, 6, apart), attr_ints("perm", 6, order));
-    if (zeros[9] || zeros[11]) x = make1(m, OP_pad, x, attr_ints("pads", 12, zeros));
+    const int64_t zeros[14] = {[7 + 4] = a[0].stride - a[0].phases,
+                               [7 + 6] = a[1].stride - a[1].phases};
+    x = make1(m, OP_transpose, reshaped(m, x, 7, apart), attr_ints("perm", 7, order));
+    if (zeros[11] || zeros[13]) x = make1(m, OP_pad, x, attr_ints("pads", 14, zeros));
     return reshaped(m, x, 4, woven);
 }
 
@@ -225,10 +230,10 @@ Value *decompose_conv_transpose2d(PassContext *context, Builder *b, Node *node) 
     bool gaps = a[0].phases < a[0].stride || a[1].phases < a[1].stride;
     int64_t phases = a[0].phases * a[1].phases;
     Dim channels = node->results[0]->type.dims[1];
-    Value *early = bias && !gaps ? phase_bias(&m, bias, phases) : NULL;
+    Value *early = bias && !gaps ? phase_bias(&m, bias, groups, phases) : NULL;
     if (bias && !gaps && !early) return NULL;
     Value *x = convolve(&m, phase_weight(&m, weight, groups, a), early, groups, a);
-    if (x && a[0].stride * a[1].stride > 1) x = weave(&m, x, channels, a);
+    if (x && a[0].stride * a[1].stride > 1) x = weave(&m, x, channels, groups, a);
     if (x) x = cut(&m, x, a);
     if (!x || !bias || !gaps) return x;
     Value *late = reshaped(&m, bias, 3, (Dim[]){channels, size(&m, 1), size(&m, 1)});

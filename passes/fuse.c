@@ -12,6 +12,7 @@
  *
  * Needs constants to be known by constant_marks; removes dead nodes first. */
 #include "passes/body.h"
+#include "passes/channel_blocks.h"
 #include "passes/fuse_rules.h"
 
 enum {
@@ -268,6 +269,15 @@ static void take_producers(Fuser *f, Group *group) {
 
 /* ---- the pass -------------------------------------------------------------------------------- */
 
+/* A view after movement: the memory is the same either way, but where blocks of channels stay whole
+ * the kernel can write them as a layout wants them, and a view outside could not. */
+static bool weaves_blocks(const Fuser *f, const Node *node) {
+    if (fuse_role(node) != ROLE_VIEW) return false;
+    const Node *def = running_def(f, node->operands[0]);
+    if (!def || fuse_role(def) != ROLE_MOVEMENT || info_of(f, def)->users.len > 1) return false;
+    return weaves_channel_blocks(node->results[0], target_panel_lanes(f->target));
+}
+
 static void form_groups(Fuser *f) {
     for (size_t i = 0; i < f->order.len; i++) {
         Node *node = f->order.data[i];
@@ -280,7 +290,7 @@ static void form_groups(Fuser *f) {
         Node *node = f->order.data[i];
         FuseRole role = fuse_role(node);
         Group *group = info_of(f, node)->group;
-        bool starts = role == ROLE_POINTWISE || role == ROLE_MOVEMENT;
+        bool starts = role == ROLE_POINTWISE || role == ROLE_MOVEMENT || weaves_blocks(f, node);
         if (!group && starts && running_def(f, node->results[0])) group = new_group(f, node, NULL);
         if (group && group->root == node) take_producers(f, group);
     }

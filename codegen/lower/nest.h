@@ -73,6 +73,10 @@ void nest_store(Nest *n, LX value);
 /* Stores a tile's results turned in registers; false where that is not the way (nest_turn.c). */
 bool nest_turn(Nest *n);
 
+/* The results of a tile whose epilogue is a long formula (nest_finish.c). */
+bool nest_finish_is_long(const Nest *n);
+void nest_finish_long(Nest *n);
+
 /* The whole nest of a plan for groups of work-items (nest_group.c, nest_tree.c). */
 void nest_group(Nest *n);
 void nest_tree(Nest *n);

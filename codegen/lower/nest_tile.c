@@ -388,7 +388,10 @@ void nest_tile(Nest *n) {
     if (n->plan->prefetch) tile_rows(n, 0, prefetch_vectors, NULL);
     tile_rows(n, 0, clear_vectors, NULL);
     reduction_loops(n, 0);
-    if (!nest_turn(n)) tile_rows(n, 0, finish_vectors, NULL);
+    if (nest_finish_is_long(n))
+        nest_finish_long(n);
+    else if (!nest_turn(n))
+        tile_rows(n, 0, finish_vectors, NULL);
     scope_end(n->k, scope);
 }
 

@@ -206,31 +206,44 @@ static const Node *find_concat(const Kernel *k, const Value *value) {
     return NULL;
 }
 
-/* The axis of the space that is a logical axis as a whole; -1: none. */
-static int axis_of_space(const Kernel *k, const Space *space, int logical) {
+/* The axis of the space that is a logical axis, or its blocks of *block elements; -1: none. */
+static int axis_of_space(const Kernel *k, const Space *space, int logical, int64_t *block) {
     const TensorType *type = &k->root->type;
-    int found = -1;
-    for (int i = 0; i < space->naxes; i++) {
-        if (!(layout_sources(type, i) >> logical & 1)) continue;
-        if (found >= 0 || space->group[i] < 0 || space->members[space->group[i]] > 1) return -1;
-        found = space->group[i];
+    int outer, inner;
+    int64_t split = layout_split_of(type, logical, &outer, &inner);
+    *block = split > 1 ? split : 1;
+    int group = space->group[outer];
+    if (group < 0 || space->members[group] > 1 || layout_pads_axis(k->dims, type, logical))
+        return -1;
+    return group;
+}
+
+/* The parts of a concat along an axis of the space, in its units; false where one is not a whole
+ * number of them. */
+static bool part_extents(const Kernel *k, const Node *concat, int logical, int64_t block,
+                         Dim *extents) {
+    Dim unit = dim_int(k->dims, block);
+    for (int i = 0; i < concat->noperands; i++) {
+        extents[i] = dim_divide_exact(k->dims, concat->operands[i]->type.dims[logical], unit);
+        if (!extents[i]) return false;
     }
-    if (found < 0 || layout_pads_axis(k->dims, type, logical)) return -1;
-    return space->dims[found] == type->dims[logical] ? found : -1;
+    return true;
 }
 
 /* One nest for each part of a concat, so that none asks where it is. */
 static bool emit_parts(Kernel *k, const Survey *s, const Space *space) {
     const Node *concat = find_concat(k, k->root);
     if (!concat || space->collapsed) return false;
+    int64_t block;
     int logical = normalize_axis(node_int(concat, "axis"), k->root->type.rank);
-    int axis = axis_of_space(k, space, logical);
-    if (axis < 0) return false;
+    int axis = axis_of_space(k, space, logical, &block);
+    Dim *extents = arena_array(k->l->arena, Dim, (size_t)concat->noperands + 1);
+    if (axis < 0 || !part_extents(k, concat, logical, block, extents)) return false;
     Dim begin = dim_int(k->dims, 0);
     for (int i = 0; i < concat->noperands; i++) {
         Space part = *space;
         part.begin[axis] = begin;
-        part.dims[axis] = concat->operands[i]->type.dims[logical];
+        part.dims[axis] = extents[i];
         begin = dim_add(k->dims, begin, part.dims[axis]);
         require(begin);
         emit_space(k, s, &part);

@@ -130,12 +130,13 @@ static void expand_unroll(Expand *e, const LStmt *s) {
 }
 
 void expand_for(Expand *e, const LStmt *s) {
-    if (s->loop == LOOP_UNROLL && e->options->unroll)
-        expand_unroll(e, s);
-    else if (s->loop == LOOP_VECTOR && e->options->vectors)
+    if (s->loop == LOOP_UNROLL && e->options->unroll) {
+        if (!expand_abreast(e, s)) expand_unroll(e, s);
+    } else if (s->loop == LOOP_VECTOR && e->options->vectors) {
         expand_vector(e, s);
-    else
+    } else {
         expand_loop(e, s, s->loop);
+    }
 }
 
 static void expand_if(Expand *e, const LStmt *s) {
@@ -178,7 +179,7 @@ static void expand_access(Expand *e, const LStmt *s) {
     }
 }
 
-static void expand_stmt(Expand *e, const LStmt *s) {
+void expand_stmt(Expand *e, const LStmt *s) {
     memo_clear(&e->exprs);
     if (e->hooks && e->hooks->statement && e->hooks->statement(e, s)) return;
     switch (s->kind) {

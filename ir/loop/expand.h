@@ -40,9 +40,13 @@ void expand_begin(Expand *e, LProgram *program, Arena *scratch);
 
 LX expand_expr(Expand *e, LX x);
 void expand_block(Expand *e, const LBlock *block);
+void expand_stmt(Expand *e, const LStmt *s);
 void expand_for(Expand *e, const LStmt *s);
 void expand_serial(Expand *e, const LStmt *s); /* a loop of any kind as a serial one */
 void expand_vector(Expand *e, const LStmt *s);
+/* An unroll loop around a long chain of operations, with several iterations side by side; false: it
+ * is something else, and nothing was done. */
+bool expand_abreast(Expand *e, const LStmt *s);
 /* Statements whose meaning changes inside a vector loop. */
 void expand_store(Expand *e, const LStmt *s);
 void expand_declare(Expand *e, const LStmt *s);

@@ -110,6 +110,21 @@ LX math_exp(const Math *m, LX hi, LX lo) {
     return name(m, "exp", lx_mul(b, lx_mul(b, p, power_of_two(m, half)), power_of_two(m, rest)));
 }
 
+LX math_add_scaled_exp(const Math *m, LX y, LX x) {
+    LBuilder *b = m->b;
+    /* The number that rounds also adds the exponent's bias less the scale. */
+    LX magic = math_const(m, 12582912.0 + 127 - 64, 6755399441055744.0 + 1023 - 512);
+    LX shifted = name(m, "k", lx_fma(b, x, both(m, 1.4426950408889634), magic));
+    LX n = name(m, "n", lx_sub(b, shifted, magic));
+    LX r = lx_fma(b, n, lx_unary(b, LU_NEG, ln2_high(m)), x);
+    r = name(m, "r", lx_fma(b, n, lx_unary(b, LU_NEG, ln2_low(m)), r));
+    LX p = lx_fma(b, lx_mul(b, r, r), math_poly(m, r, &exp_poly), r);
+    p = name(m, "p", lx_add(b, p, both(m, 1)));
+    /* The shift leaves of it an exponent, and a sign that is 0. */
+    LX power = lx_binary(b, LB_SHL, lx_bitcast(b, m->bits, shifted), bits_const(m, 23, 52));
+    return lx_fma(b, p, lx_bitcast(b, m->type.dtype, power), y);
+}
+
 /* ---- log ------------------------------------------------------------------------------------- */
 
 /* (log(1 + f) - f + f**2/2) / f**3 on [sqrt(1/2) - 1, sqrt(2) - 1]. */

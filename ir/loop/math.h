@@ -34,6 +34,9 @@ LX math_abs_with_sign(const Math *m, LX magnitude,
 /* e**(hi + lo) for |lo| tiny; lo null: 0. */
 LX math_exp(const Math *m, LX hi, LX lo);
 
+/* y + 2**-64 * e**x (f64: 2**-512), for x from -42 to 104 (-340 to 746), or NaN. */
+LX math_add_scaled_exp(const Math *m, LX y, LX x);
+
 /* The formula in f64 for f64 and in f32 for the other floats; y may be null. */
 LX math_by_type(LBuilder *b, LX x, LX y, LX (*formula)(const Math *m, LX x, LX y));
 

@@ -40,14 +40,17 @@ LX lm_tanh(LBuilder *b, LX x) {
 
 /* ---- sigmoid --------------------------------------------------------------------------------- */
 
-/* With t = e**-|x| neither branch overflows, and a denormal result of the left one is not lost. */
+/* 1/(1 + e**-x) as s/(s + s * e**-x) with s = 2**-64 (2**-512): neither overflows where the quotient
+ * is a number still, be it denormal, and there is nothing to choose between. Beyond the bounds the
+ * result is 1 or 0. */
 static LX sigmoid_formula(const Math *m, LX x, LX y) {
     LBuilder *b = m->b;
     (void)y;
-    LX t = math_exp(m, lx_unary(b, LU_NEG, lx_unary(b, LU_ABS, x)), 0);
-    LX positive = lx_binary(b, LB_GE, x, both(m, 0));
-    LX numerator = lx_select(b, positive, both(m, 1), t);
-    return lx_binary(b, LB_DIV, numerator, lx_add(b, t, both(m, 1)));
+    x = lx_binary(b, LB_MAX, x, math_const(m, -104, -746));
+    x = lb_let(b, "x", lx_binary(b, LB_MIN, x, math_const(m, 42, 340)));
+    LX scale = math_const(m, 0x1p-64, 0x1p-512);
+    LX sum = math_add_scaled_exp(m, scale, lx_unary(b, LU_NEG, x));
+    return lx_binary(b, LB_DIV, scale, sum);
 }
 
 LX lm_sigmoid(LBuilder *b, LX x) {

@@ -64,7 +64,15 @@ static const Case cases_clip[] = {
 };
 static const Case cases_hardsigmoid[] = {UNARY(FLOATS, "hardsigmoid", CLOSE)};
 static const Case cases_hardswish[] = {UNARY(FLOATS, "hardswish", CLOSE)};
-static const Case cases_silu[] = {UNARY(FLOATS, "silu", AGREES)};
+static const Case cases_silu[] = {
+    UNARY(FLOATS, "silu", AGREES),
+    /* Behind a tile: of two axes and of none, with rests of both and lanes that are no elements. */
+    CASE("f32 f16", "x$: @[N, 5, 7, 11]", "max_pool2d(silu(a$), 2)", "@[N, 32, 3, 5]", AGREES,
+         SMALL, .before = "a$ = conv2d(x$, 32, kernel=1)", .o2 = true),
+    CASE("f32", "x$: @[19, 10]", "silu(dense(x$, 53, name=\"a$\")) + 1", "@[19, 53]", AGREES, SMALL,
+         .o2 = true),
+    CASE("f32", "x$: @[N, 6], z$: @[6, M]", "silu(matmul(x$, z$))", "@[N, M]", AGREES, SMALL),
+};
 static const Case cases_gelu[] = {
     UNARY(FLOATS, "gelu", AGREES),
     CASE(FLOATS, "x$: @[N, 37]", "gelu(x$, approximate=\"tanh\")", "@[N, 37]", AGREES, WIDE),
@@ -173,6 +181,16 @@ static const Case cases_broadcast_to[] = {
     CASE("f32", "x$: @[N]", "broadcast_to(x$, [2, 1, N])", "@[2, 1, N]", BITS, SPECIAL),
 };
 static const Case cases_concat[] = {
+    CASE("f32", "x$: @[N, 16, 3, 5]", "conv2d(relu(concat([a$, b$, a$], axis=1)), weight=v$)",
+         "@[N, 5, 3, 5]", AGREES, SMALL,
+         .before =
+             "param v$: @[5, 64, 1, 1]\n  a$ = conv2d(x$, 16, kernel=1)\n  b$ = conv2d(x$, 32, "
+             "kernel=1, pad=0)"),
+    CASE("f32", "x$: @[1, 16, 3, 5]", "conv2d(concat([a$, b$], axis=1), weight=v$)",
+         "@[1, 5, 3, 5]", AGREES, SMALL,
+         .before =
+             "param v$: @[5, 40, 1, 1]\n  a$ = conv2d(x$, 16, kernel=1)\n  b$ = conv2d(x$, 24, "
+             "kernel=1)"),
     CASE(ALL, "a$: @[N, 3], b$: @[N, 5], c$: @[N, 1]", "concat([a$, b$, c$], axis=1)", "@[N, 9]",
          BITS, SPECIAL),
     CASE("f32 i8", "a$: @[N, 7], b$: @[M, 7]", "concat([a$, b$])", "@[N + M, 7]", BITS, SPECIAL),
@@ -481,6 +499,12 @@ static const Case cases_global_max_pool[] = {
 };
 /* The usual ones first; then every way that stride, kernel and pads can meet. */
 static const Case cases_conv_transpose2d[] = {
+    CASE("f32", "x$: @[N, 16, 3, 4]", "conv2d(a$, weight=v$)", "@[N, 3, 6, 8]", AGREES, SMALL,
+         .before = "param v$: @[3, 32, 1, 1]\n  a$ = conv_transpose2d(conv2d(x$, 16, kernel=1, "
+                   "name=\"c$\"), 32, kernel=2, stride=2)"),
+    CASE("f32", "x$: @[2, 32, 3, 4]", "conv2d(a$, weight=v$)", "@[2, 3, 6, 12]", AGREES, SMALL,
+         .before = "param v$: @[3, 64, 1, 1]\n  b$ = conv2d(x$, 32, kernel=1)\n  a$ = "
+                   "conv_transpose2d(b$, 64, kernel=[2, 3], stride=[2, 3], groups=2)"),
     CASE(FLOATS, "x$: @[N, 3, 5, 4]", "conv_transpose2d(x$, 5, kernel=2, stride=2)",
          "@[N, 5, 10, 8]", AGREES, SMALL),
     CASE("f32 f16", "x$: @[2, 5, M, N]", "relu(a$)", "@[2, 3, 2 * M, 2 * N]", AGREES, SMALL,

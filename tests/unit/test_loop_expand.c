@@ -256,3 +256,51 @@ Test(loop_expand, tails_have_their_form) {
     cr_assert(!block_has(&k->body, stores_a_scalar) && !block_has(&k->body, stores_masked));
     finish(&f);
 }
+
+/* y[3 i + j] = the end of a chain of operations, in two lets, that begins at x[3 i + j]; iterations
+ * 3 by 3. */
+static LKernel *chains(Fixture *f, bool no_alias, bool reads_result) {
+    *f = start();
+    LBuffer *x = param1(f, "x", DT_f32, ACCESS_READ, MOST + 1);
+    LBuffer *y = param1(f, "y", DT_f32, ACCESS_READ_WRITE, MOST + 1);
+    y->no_alias = no_alias;
+    LStmt *outer = loop(f, LOOP_UNROLL, "i", 3), *inner = loop(f, LOOP_UNROLL, "j", 3);
+    LX at = lx_add(&f->b, lx_muli(&f->b, lb_loop_var(&f->b, outer), 3), lb_loop_var(&f->b, inner));
+    LX value = at1(f, x, at);
+    for (int part = 0; part < 2; part++) {
+        for (int i = 0; i < 10; i++) value = lx_fma(&f->b, value, f32(f, 0.5), f32(f, i));
+        value = lb_let(&f->b, "part", value);
+    }
+    if (reads_result) value = lx_add(&f->b, value, at1(f, y, lx_addi(&f->b, at, 1)));
+    put1(f, y, at, value);
+    lb_end(&f->b, inner);
+    lb_end(&f->b, outer);
+    LExpandOptions options = {.vectors = true, .unroll = true};
+    return lkernel_expand(f->program, f->kernel, &options);
+}
+
+/* Lets before the first store. */
+static int lets_at_first(const LBlock *block) {
+    int count = 0;
+    while (block->stmts.data[count]->kind == LS_LET) count++;
+    return count;
+}
+
+Test(loop_expand, long_chains_side_by_side) {
+    static const struct {
+        bool no_alias, reads_result;
+        int lets;
+    } cases[] = {{true, false, 8}, {false, false, 2}, {true, true, 2}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        Fixture f;
+        LKernel *k = chains(&f, cases[i].no_alias, cases[i].reads_result);
+        float plain[MOST + 1], expanded[MOST + 1];
+        cr_assert(lkernel_verify(k, f.module->dims, f.diag), "%s", diag_text(f.diag));
+        cr_assert_eq(k->body.stmts.len, 9 * 3);
+        cr_assert_eq(lets_at_first(&k->body), cases[i].lets, "case %zu", i);
+        run_on(&f, f.kernel, 0, plain, false);
+        run_on(&f, k, 0, expanded, false);
+        cr_assert(memcmp(plain, expanded, sizeof plain) == 0);
+        finish(&f);
+    }
+}
