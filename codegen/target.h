@@ -44,6 +44,7 @@ typedef struct TargetOptions {
     const ProgramVersions *versions;     /* emit: all versions; null: there is one */
     int opt_level;                       /* 0..3 */
     bool fp_fast;
+    bool bf16;             /* -precision=bf16: roundings to it may take subnormal numbers as 0 */
     bool external_weights; /* -weights-out=external */
     bool runs_here; /* loaded, not written: without a -device, for the one that this machine has */
     uint64_t source_hash;   /* goes into the artifact */

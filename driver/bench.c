@@ -53,6 +53,7 @@ typedef struct Report {
     int64_t threads;
     Figures figures;
     double operations, peak; /* of a run; per second and core, 0: unknown */
+    LimitKind held_to;       /* what the peak is of */
     int64_t arena_bytes;
     const Profile *profile; /* null: not asked for */
     bool by_time;
@@ -99,8 +100,9 @@ static void print_text(const Report *r) {
     printf("  work      %.4f GFLOP, %.2f GFLOP/s", 1e-9 * r->operations,
            1e-9 * r->operations / r->figures.median);
     if (r->peak > 0) {
-        printf(", %.1f %% of the f32 FMA limit (%.1f GFLOP/s)",
-               100 * r->operations / r->figures.median / r->peak, 1e-9 * r->peak);
+        printf(", %.1f %% of the %s limit (%.1f GFLOP/s)",
+               100 * r->operations / r->figures.median / r->peak, limit_names[r->held_to],
+               1e-9 * r->peak);
     }
     printf("\n  memory    %lld bytes of activations, %zu bytes of weights\n",
            (long long)r->arena_bytes, r->network->weights_bytes);
@@ -170,11 +172,11 @@ static bool write_profile(Compilation *c, const Profile *p) {
 }
 
 /* A limit that the network exceeds was measured while the machine was busy. */
-static double fma_limit(const Compilation *c, const Report *r) {
+static double compute_limit(const Compilation *c, const Report *r) {
     double rate = 0, reached = r->operations / r->figures.least;
     bool fresh = c->options->fresh_limits;
     for (int tries = 0; tries < 2 && rate <= reached; tries++, fresh = true) {
-        double found = limits_get(c, r->threads, 1u << LIMIT_FMA, fresh).rate[LIMIT_FMA];
+        double found = limits_get(c, r->threads, 1u << r->held_to, fresh).rate[r->held_to];
         if (found > rate) rate = found;
     }
     return rate;
@@ -193,7 +195,8 @@ static bool bench(Compilation *c, Executable *executable, Executable *profiled,
     report.threads = o->threads ? o->threads : executable->options.parallel_for ? c->desc.cores : 1;
     report.operations = (double)value_or_zero(network, &network->operations, symbols);
     report.arena_bytes = value_or_zero(network, &network->arena_bytes, symbols);
-    if (!c->target->wants_sizes) report.peak = fma_limit(c, &report);
+    if (c->program) limits_of_program(c->program, &report.held_to);
+    if (!c->target->wants_sizes) report.peak = compute_limit(c, &report);
     Profile *own = arena_new(c->arena, Profile);
     if (wants_profile(o)) {
         if (!profile(c, profiled, inputs, symbols, report.threads, own)) return false;

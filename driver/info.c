@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "codegen/schedule/regions.h"
 #include "driver/commands.h"
 #include "driver/pipeline.h"
 #include "driver/setup.h"
@@ -78,11 +79,26 @@ static void print_signature(Compilation *c, const char *what, int count, Value *
     }
 }
 
+/* Activations in memory, and the most of them alive at once, with all symbols 1. */
+static bool count_activations(const Compilation *c, int64_t *planned, int64_t *bound) {
+    enum { MOST_SYMBOLS = 64 };
+    int64_t symbols[MOST_SYMBOLS], unit;
+    if (dim_symbol_count(c->module->dims) > MOST_SYMBOLS) return false;
+    for (int s = 0; s < MOST_SYMBOLS; s++) symbols[s] = 1;
+    *planned = 0;
+    for (size_t r = 0; r < c->program->regions.len; r++) {
+        const LRegion *region = &c->program->regions.data[r];
+        if (!dim_eval(region->unit, symbols, &unit)) return false;
+        if (!checked_mul(unit, region->bytes, &unit)) return false;
+        if (!checked_add(*planned, unit, planned)) return false;
+    }
+    *bound = plan_memory_bound(c->program, symbols);
+    return true;
+}
+
 static void print_memory(Compilation *c) {
     DimContext *dims = c->module->dims;
-    int64_t symbols[64];
-    bool known = true;
-    int count = dim_symbol_count(dims);
+    int64_t planned, bound;
     printf("  memory    activations:");
     for (size_t r = 0; r < c->program->regions.len; r++) {
         const LRegion *region = &c->program->regions.data[r];
@@ -91,11 +107,9 @@ static void print_memory(Compilation *c) {
     }
     printf("%s bytes; weights: %" PRId64 " bytes\n", c->program->regions.len ? "" : " 0",
            c->program->weight_bytes);
-    if (count > (int)COUNT_OF(symbols)) known = false;
-    for (int s = 0; known && s < count; s++) symbols[s] = 1;
-    if (known)
-        printf("            %" PRId64 " bytes at least are alive at once%s\n",
-               plan_memory_bound(c->program, symbols), count ? " (all symbols 1)" : "");
+    if (count_activations(c, &planned, &bound))
+        printf("            %" PRId64 " bytes at least are alive at once%s\n", bound,
+               dim_symbol_count(dims) ? " (all symbols 1)" : "");
 }
 
 static void print_text(Compilation *c) {
@@ -110,6 +124,8 @@ static void print_text(Compilation *c) {
     printf("\n  operations %s a run, in %zu kernels (%zu different)\n",
            operations ? dim_text(c->module->dims, c->arena, operations) : "unknown",
            c->program->calls.len, c->program->kernels.len);
+    printf("  threads   meet %" PRId64 " times a run at most\n",
+           program_regions(c->program, &c->desc));
     print_memory(c);
     print_layers(c);
 }
@@ -139,6 +155,12 @@ static void print_json(Compilation *c) {
     cJSON_AddStringToObject(root, "operations",
                             operations ? dim_text(c->module->dims, c->arena, operations) : "");
     cJSON_AddNumberToObject(root, "kernels", (double)c->program->calls.len);
+    cJSON_AddNumberToObject(root, "regions", (double)program_regions(c->program, &c->desc));
+    int64_t planned, bound;
+    if (count_activations(c, &planned, &bound)) {
+        cJSON_AddNumberToObject(root, "activation_bytes", (double)planned);
+        cJSON_AddNumberToObject(root, "activation_bytes_alive", (double)bound);
+    }
     cJSON_AddNumberToObject(root, "weight_bytes", (double)c->program->weight_bytes);
     char *text = cJSON_Print(root);
     if (text) puts(text);

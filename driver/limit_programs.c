@@ -74,18 +74,25 @@ static bool draft_end(Draft *d, const Tensor *input, int64_t threads, Executable
            executable_bind(executable, input, (int64_t[]){0}, (size_t)threads, c->diag);
 }
 
-bool limit_program_fma(const Compilation *c, int64_t threads, LimitProgram *program) {
-    /* As many chains as registers allow, so that latency does not bind. */
+/* As many chains as registers allow, so that latency does not bind; each step adds `group` products
+ * to every lane. */
+static bool chains_program(const Compilation *c, int64_t threads, int group,
+                           LimitProgram *program) {
     int chains = c->desc.vector_registers >= 32 ? 24 : 12, lanes = target_lanes(&c->desc, 32);
+    int width = lanes * group;
     Draft d = {.module = module_create(c->arena, c->diag), .lanes = lanes};
     DimContext *dims = d.module->dims;
-    Dim input[3] = {dim_int(dims, 1), dim_int(dims, 3), dim_int(dims, lanes)};
+    Dim input[3] = {dim_int(dims, 1), dim_int(dims, 3), dim_int(dims, width)};
     Dim output[3] = {dim_int(dims, threads), dim_int(dims, chains), dim_int(dims, lanes)};
-    draft_begin(&d, c, "fma", input, output);
+    draft_begin(&d, c, group > 1 ? "dot" : "fma", input, output);
     LBuilder *b = &d.b;
     LX zero = lx_int(b, 0), at_lane = lane(&d, zero), row[3];
-    for (int i = 0; i < 3; i++)
-        row[i] = lb_let(b, fma_names[i], lx_load(b, d.x, (LX[]){zero, lx_int(b, i), at_lane}));
+    for (int i = 0; i < 3; i++) {
+        bool factor = group > 1 && i > 0;
+        LX at = factor ? lx_ramp(b, zero, 1, width) : at_lane;
+        LX x = lx_load(b, d.x, (LX[]){zero, lx_int(b, i), at});
+        row[i] = lb_let(b, fma_names[i], factor ? lx_cast(b, CAST_VALUE, DT_bf16, x) : x);
+    }
     int64_t size = chains;
     LBuffer *acc = lb_declare(b, "acc", SPACE_PRIVATE, ltype(DT_f32, lanes), 1, &size);
     for (int i = 0; i < chains; i++) {
@@ -94,22 +101,32 @@ bool limit_program_fma(const Compilation *c, int64_t threads, LimitProgram *prog
     }
     LStmt *loop = lb_for(b, LOOP_SERIAL, "step", zero, lx_int(b, FMA_STEPS));
     for (int i = 0; i < chains; i++) {
-        LX at[] = {lx_int(b, i)};
-        lb_store(b, acc, at, lx_fma(b, lx_load(b, acc, at), row[1], row[2]), NULL);
+        LX at[] = {lx_int(b, i)}, sum = lx_load(b, acc, at);
+        sum = group > 1 ? lx_dot(b, sum, row[1], row[2]) : lx_fma(b, sum, row[1], row[2]);
+        lb_store(b, acc, at, sum, NULL);
     }
     lb_end(b, loop);
     for (int i = 0; i < chains; i++) {
         LX value = lx_load(b, acc, (LX[]){lx_int(b, i)});
         lb_store(b, d.y, (LX[]){d.thread, lx_int(b, i), at_lane}, value, NULL);
     }
-    Tensor in = tensor_new(c->arena, DT_f32, 3, (int64_t[]){1, 3, lanes});
-    for (int i = 0; i < lanes; i++) {
+    Tensor in = tensor_new(c->arena, DT_f32, 3, (int64_t[]){1, 3, width});
+    for (int i = 0; i < width; i++) {
         tensor_set(&in, i, 1.0);
-        tensor_set(&in, lanes + i, 0.999);
-        tensor_set(&in, 2 * lanes + i, 0.001);
+        tensor_set(&in, width + i, 0.999);
+        tensor_set(&in, 2 * width + i, 0.001);
     }
-    program->work = 2.0 * chains * lanes * FMA_STEPS * (double)threads;
+    program->work = 2.0 * chains * width * FMA_STEPS * (double)threads;
     return draft_end(&d, &in, threads, &program->executable);
+}
+
+bool limit_program_fma(const Compilation *c, int64_t threads, LimitProgram *program) {
+    return chains_program(c, threads, 1, program);
+}
+
+bool limit_program_dot(const Compilation *c, int64_t threads, LimitProgram *program) {
+    int group = target_dot(&c->desc, DT_bf16, DT_bf16);
+    return group > 1 && chains_program(c, threads, group, program);
 }
 
 static void read_all(Draft *d, int64_t rows, int64_t passes) {

@@ -15,6 +15,10 @@ typedef struct LimitProgram {
  * multiply-add counts as two operations. False where it cannot run; nothing is said of it. */
 bool limit_program_fma(const Compilation *c, int64_t threads, LimitProgram *program);
 
+/* The same with instructions that add two products of bf16 to a sum in f32: four operations. False
+ * also where there are none. */
+bool limit_program_dot(const Compilation *c, int64_t threads, LimitProgram *program);
+
 /* Each of the threads reads its own `bytes` of memory as often as makes `least` bytes in all. False
  * where it cannot run or there is no such memory. */
 bool limit_program_read(const Compilation *c, int64_t threads, int64_t bytes, int64_t least,

@@ -10,11 +10,23 @@
 #include "driver/dump.h"
 #include "driver/limit_programs.h"
 
-const char *const limit_names[LIMIT_COUNT] = {"f32 FMA", "L1", "L2", "L3", "memory"};
+const char *const limit_names[LIMIT_COUNT] = {"f32 FMA", "bf16 dot", "L1", "L2", "L3", "memory"};
 
 enum { WINDOWS = 8, WINDOW_RUNS = 3, WINDOW_PAUSE = 40 * 1000 * 1000 /* ns */ };
 #define WINDOW_SECONDS 0.02
 static const int64_t run_bytes = INT64_C(64) << 20; /* that a run reads at least */
+
+LimitKind limit_of_kernel(const LKernel *kernel) {
+    return kernel->plan && strstr(kernel->plan, " dot=2") ? LIMIT_DOT : LIMIT_FMA;
+}
+
+unsigned limits_of_program(const LProgram *program, LimitKind *compute) {
+    *compute = LIMIT_FMA;
+    for (size_t i = 0; i < program->calls.len; i++)
+        if (limit_of_kernel(program->calls.data[i].kernel) == LIMIT_DOT) *compute = LIMIT_DOT;
+    unsigned all = (1u << LIMIT_COUNT) - 1;
+    return *compute == LIMIT_DOT ? all : all & ~(1u << LIMIT_DOT);
+}
 
 /* ---- caches ---------------------------------------------------------------------------------- */
 
@@ -72,6 +84,7 @@ static int64_t working_set(const Limits *limits, LimitKind kind) {
 static bool make_program(const Compilation *c, const Limits *limits, LimitKind kind,
                          LimitProgram *program) {
     if (kind == LIMIT_FMA) return limit_program_fma(c, limits->threads, program);
+    if (kind == LIMIT_DOT) return limit_program_dot(c, limits->threads, program);
     int64_t bytes = working_set(limits, kind);
     return bytes > 0 &&
            limit_program_read(c, limits->threads, bytes, run_bytes * limits->threads, program);

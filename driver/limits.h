@@ -6,6 +6,7 @@
 
 typedef enum LimitKind {
     LIMIT_FMA,
+    LIMIT_DOT, /* of bf16, where the processor has instructions for them */
     LIMIT_L1,
     LIMIT_L2,
     LIMIT_LLC,
@@ -14,7 +15,7 @@ typedef enum LimitKind {
 } LimitKind;
 
 typedef struct Limits {
-    double rate[LIMIT_COUNT]; /* f32 operations, or bytes read, per second by all threads together;
+    double rate[LIMIT_COUNT]; /* operations, or bytes read, per second by all threads together;
                                  0: unknown */
     /* Bytes that the threads' caches of a level hold; 0: there is no such cache, or its size is
      * unknown. */
@@ -23,6 +24,15 @@ typedef struct Limits {
 } Limits;
 
 extern const char *const limit_names[LIMIT_COUNT]; /* as shown */
+
+static inline bool limit_is_compute(LimitKind kind) {
+    return kind < LIMIT_L1;
+}
+/* The limit that a kernel's arithmetic is held to. */
+LimitKind limit_of_kernel(const LKernel *kernel);
+/* A mask of all limits that count for the program; *compute: the fastest that some kernel is held
+ * to. */
+unsigned limits_of_program(const LProgram *program, LimitKind *compute);
 
 /* Limits of so many threads: those of the mask (bits 1 << LIMIT_*) that can be measured. Taken from
  * the cache where it has them and fresh is false, else measured: the best of several windows that

@@ -15,7 +15,7 @@
 
 enum { MOST_BYTES = 8192 };
 
-static const char *const keys[LIMIT_COUNT] = {"fma", "l1", "l2", "l3", "memory"};
+static const char *const keys[LIMIT_COUNT] = {"fma", "dot", "l1", "l2", "l3", "memory"};
 
 /* ---- the key --------------------------------------------------------------------------------- */
 

@@ -7,12 +7,11 @@
 #include "driver/setup.h"
 #include "ir/interp.h"
 
-/* One operator in f32 is held to 1e-5; a value late in a network to what a whole network is. */
-static const double locate_tolerance = 1e-4;
-
-static bool outputs_agree(const Graph *graph, const Tensor *a, const Tensor *b) {
+/* A value late in a network is held to what a whole network is. */
+static bool outputs_agree(const Compilation *c, const Graph *graph, const Tensor *a,
+                          const Tensor *b) {
     for (int i = 0; i < graph->noutputs; i++) {
-        if (!tensor_agreement(&a[i], &b[i], locate_tolerance).agrees) return false;
+        if (!tensor_agreement(&a[i], &b[i], compilation_tolerance(c, &a[i])).agrees) return false;
     }
     return true;
 }
@@ -41,7 +40,7 @@ static bool blame_pass(Compilation *c, const Tensor *inputs, const int64_t *symb
         if (!passes_run(&context, graph, &passes[i], 1, &none) ||
             !interpret(c, graph, inputs, symbols, outputs, arena))
             break;
-        found = !outputs_agree(graph, outputs, reference);
+        found = !outputs_agree(c, graph, outputs, reference);
         if (found)
             printf("  the pass '%s' changes the result: the graph after it disagrees with the one "
                    "before\n",
@@ -84,8 +83,8 @@ static void print_index(const Tensor *tensor, int64_t flat) {
 }
 
 static void print_wrong(const Graph *graph, const Value *value, const Tensor *found,
-                        const Tensor *expected) {
-    Agreement a = tensor_agreement(found, expected, locate_tolerance);
+                        const Tensor *expected, double tolerance) {
+    Agreement a = tensor_agreement(found, expected, tolerance);
     StrBuf type = {0};
     type_print(graph->module->dims, &value->type, &type);
     printf("  first wrong value: %s, %s", value->path, str_text(&type));
@@ -117,14 +116,16 @@ static void blame_kernel(Compilation *c, const Tensor *inputs, const int64_t *sy
         executable_bind(&executable, inputs, symbols, 1, c->diag) &&
         executable_run(&executable, c->diag)) {
         int wrong = 0;
+        const Tensor *found = executable.outputs;
         while (wrong < probe.graph->noutputs &&
-               tensor_agreement(&executable.outputs[wrong], &expected[wrong], locate_tolerance)
+               tensor_agreement(&found[wrong], &expected[wrong],
+                                compilation_tolerance(c, &found[wrong]))
                    .agrees) {
             wrong++;
         }
         if (wrong < probe.graph->noutputs) {
-            print_wrong(probe.graph, probe.graph->outputs[wrong], &executable.outputs[wrong],
-                        &expected[wrong]);
+            print_wrong(probe.graph, probe.graph->outputs[wrong], &found[wrong], &expected[wrong],
+                        compilation_tolerance(c, &found[wrong]));
         } else {
             printf("  every kernel's result is right when all are kept: buffers that share memory "
                    "may overlap in time\n");

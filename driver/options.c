@@ -90,7 +90,8 @@ const OptionSpec option_table[] = {
     {"tune", FILES, COMPILED, 0, 0, "FILE", "take plans that nnc tune measured; may be repeated"},
     {"fp", TEXT, NETWORK, AT(fp), "strict|fast",
      "floating point: strict (default) keeps the fixed order"},
-    {"precision", TEXT, NETWORK, AT(precision), "f32", "arithmetic of float layers"},
+    {"precision", TEXT, NETWORK, AT(precision), "f32|bf16",
+     "operands of f32 products and convolutions; sums and all else stay f32"},
     {"mcpu", TEXT, NETWORK | P, AT(cpu), "NAME", "processor, as in LLVM; default: this machine's"},
     {"mtriple", TEXT, C | I | P, AT(triple), "TRIPLE", "machine to compile for"},
     {"mattr", TEXT, NETWORK | P, AT(features), "+A,-B", "processor features"},
@@ -327,10 +328,9 @@ static bool check_complete(const Options *options) {
     if (options->fp && strcmp(options->fp, "strict") != 0 && strcmp(options->fp, "fast") != 0) {
         return options_complain("-fp takes strict or fast, found '%s'", options->fp);
     }
-    if (options->precision && strcmp(options->precision, "f32") != 0) {
-        return options_complain(
-            "-precision: this version computes float layers in f32 only, found '%s'",
-            options->precision);
+    if (options->precision && strcmp(options->precision, "f32") != 0 &&
+        strcmp(options->precision, "bf16") != 0) {
+        return options_complain("-precision takes f32 or bf16, found '%s'", options->precision);
     }
     return true;
 }

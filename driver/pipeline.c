@@ -65,8 +65,9 @@ bool compilation_optimize(Compilation *c) {
     return setup_report(c);
 }
 
-static bool quantizes(const Compilation *c) {
-    if (c->options->quantize) return true;
+/* Whether the network is to be held to what passes make of its numbers. */
+static bool rounds(const Compilation *c) {
+    if (c->options->quantize || c->target_options.bf16) return true;
     graph_each(c->source, node) {
         if (node_annotation(node, "delta")) return true;
     }
@@ -77,17 +78,24 @@ const Graph *compilation_reference(Compilation *c) {
     const Pass **passes;
     size_t count, last = 0;
     if (c->reference) return c->reference;
-    if (!quantizes(c)) return c->reference = c->source;
+    if (!rounds(c)) return c->reference = c->source;
     PassContext context = {.module = c->module, .target = &c->desc, .diag = c->diag};
     if (!setup_pass_options(c, &context.options) || !compilation_passes(c, &passes, &count))
         return NULL;
-    while (last < count && strcmp(passes[last]->name, "quantize") != 0) last++;
+    for (size_t i = 0; i < count; i++)
+        if (!strcmp(passes[i]->name, "quantize") || !strcmp(passes[i]->name, "precision"))
+            last = i + 1;
     Graph *graph = graph_clone(c->source, NULL);
-    if (!passes_run(&context, graph, passes, last < count ? last + 1 : 0, NULL)) {
+    if (!passes_run(&context, graph, passes, last, NULL)) {
         fail(c, EXIT_INPUT);
         return NULL;
     }
     return c->reference = graph;
+}
+
+double compilation_tolerance(const Compilation *c, const Tensor *output) {
+    bool rounded = output->dtype == DT_f16 || output->dtype == DT_bf16;
+    return rounded || c->target_options.bf16 ? 1e-2 : 1e-4;
 }
 
 /* Of what the program computes: kernels, calls and weights, not the places they came from. */

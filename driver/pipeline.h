@@ -41,9 +41,11 @@ bool compilation_lower(Compilation *c);    /* loop IR, memory plan */
 bool compilation_run(Compilation *c);
 bool compilation_versions(Compilation *c); /* of that, what follows load (versions.c) */
 
-/* What targets are held to: the network as it was written, or, where weights are quantized on
- * purpose, the network with the weights that quantization left. Null after a failure. */
+/* What targets are held to: the network as it was written, or, where weights are quantized or
+ * operands rounded on purpose, what the passes that do so made of it. Null after a failure. */
 const Graph *compilation_reference(Compilation *c);
+/* How far an output may be off: for tensor_agreement. */
+double compilation_tolerance(const Compilation *c, const Tensor *output);
 
 /* The passes that the options ask for, in order. */
 bool compilation_passes(Compilation *c, const Pass ***passes, size_t *count);

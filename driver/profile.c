@@ -219,13 +219,25 @@ static bool has_one_row(const Profile *p) {
     return false;
 }
 
+/* Those that count for the program; others may be known from other runs. */
+static Limits limits_wanted(const Compilation *c, int64_t threads, bool fresh) {
+    LimitKind compute;
+    unsigned mask = limits_of_program(c->program, &compute);
+    Limits limits = limits_get(c, threads, mask, fresh);
+    for (int kind = 0; kind < LIMIT_COUNT; kind++)
+        if (!(mask & 1u << kind)) limits.rate[kind] = 0;
+    return limits;
+}
+
 /* A limit that something exceeds was measured while the machine was busy. */
 static void raise_limits(const Compilation *c, Profile *p) {
-    Limits again = limits_get(c, p->threads, (1u << LIMIT_COUNT) - 1, true);
+    Limits known = limits_get(c, p->threads, 0, false);
+    Limits again = limits_wanted(c, p->threads, true);
     for (int kind = 0; kind < LIMIT_COUNT; kind++) {
         if (again.rate[kind] > p->limits.rate[kind]) p->limits.rate[kind] = again.rate[kind];
+        if (p->limits.rate[kind] > 0) known.rate[kind] = p->limits.rate[kind];
     }
-    limits_cache_write(c, &p->limits);
+    limits_cache_write(c, &known);
 }
 
 bool profile_measure(Compilation *c, Executable *e, ProfileClock *clock, const int64_t *symbols,
@@ -243,7 +255,7 @@ bool profile_measure(Compilation *c, Executable *e, ProfileClock *clock, const i
         p->rows[i].position = i;
     }
     p->timer = timer_cost(clock);
-    p->limits = limits_get(c, threads, (1u << LIMIT_COUNT) - 1, c->options->fresh_limits);
+    p->limits = limits_wanted(c, threads, c->options->fresh_limits);
     profile_work(p, symbols);
     Copies copies = {0};
     bool all_cold = c->options->cold_weights, ok = true;

@@ -24,7 +24,7 @@ static void print_limits(const Limits *limits) {
     for (int kind = 0; kind < LIMIT_COUNT; kind++) {
         if (limits->rate[kind] <= 0) continue;
         printf("%s%s %.1f %s", before, limit_names[kind], limits->rate[kind] * 1e-9,
-               kind == LIMIT_FMA ? "GFLOP/s" : "GB/s");
+               limit_is_compute(kind) ? "GFLOP/s" : "GB/s");
         before = ", ";
     }
     printf(*before ? " (%lld thread%s)\n" : "unknown (%lld thread%s)\n", (long long)limits->threads,

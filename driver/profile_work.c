@@ -52,7 +52,8 @@ static LimitKind nearer(const Limits *limits, LimitKind level) {
  * just written. What is faster than its level allows was evidently found in a nearer one. */
 static void find_limit(const Profile *p, double footprint, ProfileRow *row) {
     const Limits *limits = &p->limits;
-    double compute = limits->rate[LIMIT_FMA] > 0 ? row->flops / limits->rate[LIMIT_FMA] : 0;
+    LimitKind arithmetic = limit_of_kernel(row->call->kernel);
+    double compute = limits->rate[arithmetic] > 0 ? row->flops / limits->rate[arithmetic] : 0;
     LimitKind level =
         level_for(limits, row->weight_bytes > row->bytes / 2 ? footprint : row->bytes);
     if (row->cold) level = LIMIT_MEMORY;
@@ -62,7 +63,7 @@ static void find_limit(const Profile *p, double footprint, ProfileRow *row) {
     }
     double traffic = limits->rate[level] > 0 ? row->bytes / limits->rate[level] : 0;
     double least = compute > traffic ? compute : traffic;
-    row->limit = least <= 0 ? LIMIT_COUNT : compute > traffic ? LIMIT_FMA : level;
+    row->limit = least <= 0 ? LIMIT_COUNT : compute > traffic ? arithmetic : level;
     row->share_of_limit = least > 0 && row->seconds > 0 ? least / row->seconds : 0;
 }
 

@@ -5,7 +5,7 @@
 
 enum { WIDTH = 960, HEIGHT = 600, LEFT = 80, RIGHT = 930, TOP = 70, BOTTOM = 530, NAMED = 8 };
 
-static const char *const colours[LIMIT_COUNT + 1] = {"#c0392b", "#8e44ad", "#2471a3",
+static const char *const colours[LIMIT_COUNT + 1] = {"#c0392b", "#e67e22", "#8e44ad", "#2471a3",
                                                      "#148f77", "#b9770e", "#7f8c8d"};
 
 /* Powers of ten at the edges. */
@@ -101,20 +101,26 @@ static void draw_slope(StrBuf *out, const Axes *a, int kind, double rate, double
                across(a, from), up(a, from * rate), across(a, to), up(a, to * rate), colours[kind]);
 }
 
+static void draw_ceiling(StrBuf *out, const Axes *a, LimitKind kind, double peak, double fastest) {
+    double from = fastest > 0 ? across(a, peak / fastest) : LEFT, y = up(a, peak);
+    str_printf(out,
+               "<line class=\"roof\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%d\" y2=\"%.1f\" stroke=\"%s\" "
+               "stroke-width=\"2\"/>\n",
+               from, y, RIGHT, y, colours[kind]);
+}
+
 static void draw_roofs(StrBuf *out, const Axes *a, const Limits *limits) {
-    double peak = 1e-9 * limits->rate[LIMIT_FMA], y = up(a, peak), fastest = 0;
+    double peak = 1e-9 * limits->rate[LIMIT_FMA], fastest = 0;
+    double dots = 1e-9 * limits->rate[LIMIT_DOT], highest = dots > peak ? dots : peak;
     for (int kind = LIMIT_L1; kind < LIMIT_COUNT && peak > 0; kind++) {
         double rate = 1e-9 * limits->rate[kind];
         if (rate <= 0) continue;
         if (rate > fastest) fastest = rate;
-        draw_slope(out, a, kind, rate, peak);
+        draw_slope(out, a, kind, rate, highest);
     }
     if (peak <= 0) return;
-    double from = fastest > 0 ? across(a, peak / fastest) : LEFT;
-    str_printf(out,
-               "<line class=\"roof\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%d\" y2=\"%.1f\" stroke=\"%s\" "
-               "stroke-width=\"2\"/>\n",
-               from, y, RIGHT, y, colours[LIMIT_FMA]);
+    draw_ceiling(out, a, LIMIT_FMA, peak, fastest);
+    if (dots > 0) draw_ceiling(out, a, LIMIT_DOT, dots, fastest);
 }
 
 static void draw_legend(StrBuf *out, const Limits *limits) {
@@ -125,7 +131,7 @@ static void draw_legend(StrBuf *out, const Limits *limits) {
                    "<rect x=\"%d\" y=\"%d\" width=\"14\" height=\"10\" fill=\"%s\"/>\n"
                    "<text x=\"%d\" y=\"%d\">%s, %.1f %s</text>\n",
                    RIGHT - 205, y - 9, colours[kind], RIGHT - 185, y, limit_names[kind],
-                   1e-9 * limits->rate[kind], kind == LIMIT_FMA ? "GFLOP/s" : "GB/s");
+                   1e-9 * limits->rate[kind], limit_is_compute(kind) ? "GFLOP/s" : "GB/s");
         y -= 18;
     }
     str_printf(out, "<text x=\"%d\" y=\"%d\" font-weight=\"bold\">held to</text>\n", RIGHT - 205,

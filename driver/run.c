@@ -11,10 +11,6 @@
 
 enum { PRINTED_ELEMENTS = 100 };
 
-static double tolerance(const Tensor *tensor) {
-    return tensor->dtype == DT_f16 || tensor->dtype == DT_bf16 ? 1e-2 : 1e-4;
-}
-
 static void print_tensor(const char *name, const Tensor *tensor, Arena *arena) {
     int64_t count = tensor_elements(tensor),
             shown = count < PRINTED_ELEMENTS ? count : PRINTED_ELEMENTS;
@@ -72,7 +68,8 @@ static bool check(Compilation *c, const Tensor *inputs, const int64_t *symbols,
         return fail(c, EXIT_INPUT);
     bool agrees = true;
     for (int i = 0; i < graph->noutputs; i++) {
-        Agreement a = tensor_agreement(&outputs[i], &reference[i], tolerance(&outputs[i]));
+        Agreement a =
+            tensor_agreement(&outputs[i], &reference[i], compilation_tolerance(c, &outputs[i]));
         fprintf(stderr, "%s: %s with the reference (relative error %.2e, largest %.2e)\n",
                 graph->output_names[i], a.agrees ? "agrees" : "DISAGREES", a.relative_l2,
                 a.max_error);

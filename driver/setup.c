@@ -50,6 +50,7 @@ bool setup_target(Compilation *c) {
         .device = o->device,
         .opt_level = o->level,
         .fp_fast = o->fp && strcmp(o->fp, "fast") == 0,
+        .bf16 = o->precision && strcmp(o->precision, "bf16") == 0,
         .external_weights = o->weights_out != NULL,
         .runs_here = c->runs_here,
     };
@@ -159,7 +160,7 @@ bool setup_weights(Compilation *c) {
 }
 
 bool setup_pass_options(Compilation *c, PassOptions *options) {
-    *options = (PassOptions){.fp_fast = c->target_options.fp_fast};
+    *options = (PassOptions){.fp_fast = c->target_options.fp_fast, .bf16 = c->target_options.bf16};
     const char *text = c->options->quantize;
     if (!text) return true;
     char *end = NULL;

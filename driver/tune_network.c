@@ -183,14 +183,16 @@ static bool is_changed(const Tune *t, const TuneKernel *kernel) {
            strcmp(found->plan, tune_plan_text(t, &kernel->contraction, &kernel->plans[0])) != 0;
 }
 
-/* Plans that are not faster here than the model's go; returns how many. */
+/* Plans that are not faster here than the model's go, and all where the whole is slower with them;
+ * returns how many. */
 static size_t drop_plans(Tune *t, const Whole *before, const Whole *after) {
-    static const double margin = 0.99;
+    static const double margin = 0.99, slower = 1.01;
     size_t dropped = 0;
+    bool all = after->medians[after->ncalls] > slower * before->medians[before->ncalls];
     for (size_t i = 0; i < t->kernels.len; i++) {
         const TuneKernel *kernel = t->kernels.data[i];
         double old = kernel_seconds(kernel, before), new = kernel_seconds(kernel, after);
-        if (!is_changed(t, kernel) || new < margin * old) continue;
+        if (!is_changed(t, kernel) || (!all && new < margin *old)) continue;
         const char *plan = tune_plan_text(t, &kernel->contraction, &kernel->plans[0]);
         double each = old / (double)kernel->calls.len;
         tuning_set(t->tuning, kernel->key, plan,

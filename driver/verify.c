@@ -39,11 +39,6 @@ static bool make_trial(Compilation *c, const Graph *graph, int64_t number, Arena
     return interp_run(graph, trial->inputs, trial->reference, arena, &options, diag);
 }
 
-static double tolerance(const Compilation *c, const Tensor *tensor) {
-    (void)c;
-    return tensor->dtype == DT_f16 || tensor->dtype == DT_bf16 ? 1e-2 : 1e-4;
-}
-
 typedef struct Worst {
     bool agrees;
     double relative_l2, max_error;
@@ -52,8 +47,8 @@ typedef struct Worst {
 static bool compare(Compilation *c, const Trial *trial, const Tensor *outputs, Worst *worst) {
     bool agrees = true;
     for (int i = 0; i < c->source->noutputs; i++) {
-        Agreement a =
-            tensor_agreement(&outputs[i], &trial->reference[i], tolerance(c, &outputs[i]));
+        Agreement a = tensor_agreement(&outputs[i], &trial->reference[i],
+                                       compilation_tolerance(c, &outputs[i]));
         agrees = agrees && a.agrees;
         worst[i].agrees = worst[i].agrees && a.agrees;
         if (a.relative_l2 > worst[i].relative_l2) worst[i].relative_l2 = a.relative_l2;

@@ -240,7 +240,7 @@ struct LStmt {
     LTail tail;
     int axis;     /* grid, item: 0..2 */
     int interval; /* pipeline */
-    int64_t cost; /* parallel: estimated operations of one iteration; too small a total runs
+    int64_t cost; /* parallel: estimated cycles of one iteration; too small a total runs
                      serially. 0: unknown */
     /* copy */
     const LBuffer *source;

@@ -3,6 +3,7 @@
 #define NNC_IR_TARGET_DESC_H
 
 #include "ir/base/base.h"
+#include "ir/dtype.h"
 
 typedef struct TargetDesc {
     const char *name; /* for dumps and reports only */
@@ -20,7 +21,7 @@ typedef struct TargetDesc {
     /* A kernel may have several stages that go over the same rows one after the other: norms and
      * attention are one kernel each. */
     bool multi_stage;
-    int64_t parallel_threshold; /* operations below which a loop is not worth spreading */
+    int64_t parallel_threshold; /* cycles below which a loop is not worth spreading */
     /* Of devices that run groups of work-items, which share local memory and meet at barriers;
      * group_items 0: iterations of parallel loops are threads. `cores` then run one of the largest
      * each. */
@@ -42,6 +43,14 @@ static inline int target_lanes(const TargetDesc *target, int element_bits) {
     int lanes = target->vector_bits / element_bits;
     if (target->most_lanes > 0 && lanes > target->most_lanes) lanes = target->most_lanes;
     return lanes > 1 ? lanes : 1;
+}
+
+/* How many elements of each type, neighbours along a sum, an instruction multiplies and adds to one
+ * accumulator (f32, or i32 of integers); 1: there is no such instruction. */
+static inline int target_dot(const TargetDesc *target, DType a, DType b) {
+    if (a == DT_bf16 && b == DT_bf16) return target->bf16_dot ? 2 : 1;
+    if (a == DT_u8 && b == DT_i8) return target->vnni ? 4 : 1;
+    return 1;
 }
 
 /* Elements of a block in which weights and activations lie: one layout serves several widths of

@@ -126,8 +126,25 @@ static void add_permute(Layout *layout, int count, const int *order) {
     memcpy(step->order, order, (size_t)count * sizeof *order);
 }
 
+/* The type in which memory holds an operand of a kernel's contraction. */
+static DType stored_dtype(const Value *value) {
+    while (value->def && (value->def->op == OP_cast || value->def->op == OP_relayout))
+        value = value->def->operands[0];
+    return value->type.dtype;
+}
+
+/* Elements of the weight along a sum that lie side by side, for an instruction that takes them at
+ * once: where the other operand's do so, too. */
+static int64_t dot_group(const Chooser *c, const Node *contraction, Dim inputs) {
+    DType x = stored_dtype(contraction->operands[0]), w = stored_dtype(contraction->operands[1]);
+    int group = target_dot(c->context->target, x, w);
+    int64_t count;
+    return group > 1 && fixed(inputs, &count) && count % group == 0 ? group : 1;
+}
+
 /* [O, I, KH, KW]: [O/L, I/L, KH, KW, L of I, L of O] for a blocked image, else, and where Winograd's
- * method wants all of a kernel at once, [O/L, I, KH, KW, L]. */
+ * method wants all of a kernel at once, [O/L, I, KH, KW, L]; with dots of G inputs [O/L, I/L, KH, KW,
+ * L/G of I, L of O, G of I]. */
 static bool conv_weight_layout(const Chooser *c, const Node *conv, bool x_blocked, Layout *layout) {
     int64_t inputs;
     if (!filters_fit(c, conv)) return false;
@@ -135,21 +152,38 @@ static bool conv_weight_layout(const Chooser *c, const Node *conv, bool x_blocke
     add_split(layout, 0, c->lanes);
     bool by_blocks = x_blocked && inputs % c->lanes == 0 && node_int(conv, "winograd") == 0;
     if (by_blocks) {
+        int64_t group = dot_group(c, conv, conv->operands[1]->type.dims[1]);
         add_split(layout, 2, c->lanes);
-        add_permute(layout, 6, (const int[]){0, 2, 4, 5, 3, 1});
+        if (group > 1 && c->lanes % group == 0) {
+            add_split(layout, 3, group);
+            add_permute(layout, 7, (const int[]){0, 2, 5, 6, 3, 1, 4});
+        } else {
+            add_permute(layout, 6, (const int[]){0, 2, 4, 5, 3, 1});
+        }
     } else {
         add_permute(layout, 5, (const int[]){0, 2, 3, 4, 1});
     }
     return true;
 }
 
-/* [out, in] and [in, out] alike: [out/L, in, L]; few outputs are better left alone than padded. */
+/* [out, in] and [in, out] alike: [out/L, in, L], with dots [out/L, in/G, L, G]; few outputs are
+ * better left alone than padded. */
 static bool matrix_layout(const Chooser *c, const Node *node, Layout *layout) {
     const TensorType *type = &node->operands[1]->type;
     bool out_first = node->op == OP_dense && !strcmp(node_attr(node, "weight_order")->s, "oi");
     int64_t outputs;
     if (type->rank != 2 || !fixed(type->dims[out_first ? 0 : 1], &outputs)) return false;
     if (outputs < c->lanes / 2) return false;
+    int64_t group = dot_group(c, node, type->dims[out_first ? 1 : 0]);
+    if (group > 1) {
+        add_split(layout, 0, out_first ? c->lanes : group);
+        add_split(layout, 2, out_first ? group : c->lanes);
+        if (out_first)
+            add_permute(layout, 4, (const int[]){0, 2, 1, 3});
+        else
+            add_permute(layout, 4, (const int[]){2, 0, 3, 1});
+        return true;
+    }
     add_split(layout, out_first ? 0 : 1, c->lanes);
     if (out_first)
         add_permute(layout, 3, (const int[]){0, 2, 1});

@@ -64,7 +64,7 @@ bool pass_choose_winograd(PassContext *context, Graph *graph) {
     int lanes = target_lanes(target, 32);
     bool changed = false;
     bool fits = lanes > 1 && target->fma && target->group_items == 0 && !target->streams;
-    if (!fits || !context->options.fp_fast) return false;
+    if (!fits || !context->options.fp_fast || context->options.bf16) return false;
     graph_each(graph, node) {
         int m = best_tile(node, lanes);
         if (m == 0) continue;

@@ -117,9 +117,17 @@ static bool is_private(const Fuser *f, const Node *node, const Group *group) {
 
 /* ---- 1. what follows an anchor --------------------------------------------------------------- */
 
+static bool feeds_contraction(const Fuser *f, const Node *node) {
+    const Info *info = info_of(f, node);
+    for (size_t i = 0; i < info->users.len; i++)
+        if (op_info(info->users.data[i]->op)->family == FAMILY_CONTRACTION) return true;
+    return false;
+}
+
 /* Whether node can be computed where the anchor's element is at hand. */
 static bool can_follow(const Fuser *f, const Group *group, const Node *node) {
     return fuse_role(node) == ROLE_POINTWISE && !info_of(f, node)->group &&
+           !(undoes_narrowing(node) && feeds_contraction(f, node)) &&
            type_same_shape(&node->results[0]->type, &group->anchor->results[0]->type);
 }
 

@@ -71,6 +71,17 @@ int element_cost(const Node *node) {
     }
 }
 
+/* A conversion from a narrower type: the loads save what the conversion costs. */
+static bool is_widening(const Value *value) {
+    if (!value_is_op(value, OP_cast)) return false;
+    return dtype_bits(value->def->operands[0]->type.dtype) < dtype_bits(value->type.dtype);
+}
+
+static bool is_narrowing(const Value *value) {
+    if (!value_is_op(value, OP_cast)) return false;
+    return dtype_bits(value->def->operands[0]->type.dtype) > dtype_bits(value->type.dtype);
+}
+
 static FuseRead window_reading(const Node *node) {
     const Attr *kernel = node_attr(node, "kernel"), *stride = node_attr(node, "stride");
     for (int i = 0; i < stride->count; i++) {
@@ -79,10 +90,8 @@ static FuseRead window_reading(const Node *node) {
     return READ_ONCE;
 }
 
-/* A conversion from a narrower type: the loads save what the conversion costs. */
-static bool is_widening(const Value *value) {
-    if (!value_is_op(value, OP_cast)) return false;
-    return dtype_bits(value->def->operands[0]->type.dtype) < dtype_bits(value->type.dtype);
+bool undoes_narrowing(const Node *node) {
+    return is_widening(node->results[0]) && is_narrowing(node->operands[0]);
 }
 
 FuseRead operand_reading(const Node *node, int operand) {

@@ -36,6 +36,10 @@ typedef enum FuseRead {
     READ_MEMORY, /* the operand must lie in memory */
 } FuseRead;
 
+/* Whether the node widens what was narrowed right before: then memory is to hold the narrow
+ * elements, and the node belongs to what reads them. */
+bool undoes_narrowing(const Node *node);
+
 FuseRead operand_reading(const Node *node, int operand);
 
 /* What may be computed in place although it is read often: as many instructions an element as a

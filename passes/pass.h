@@ -8,6 +8,7 @@
 
 typedef struct PassOptions {
     double quantize_delta; /* -quantize=delta:D; 0: only layers with @delta */
+    bool bf16;             /* -precision=bf16: contractions take operands in bf16 */
     bool fp_fast;
 } PassOptions;
 
@@ -56,8 +57,8 @@ size_t passes_default(int level, const Pass **passes);
  * Fills regions, offsets and weight offsets. Sizes that are multiples of one polynomial share a
  * region. False with a diagnostic if sizes overflow. */
 bool plan_memory(LProgram *program, Diag *diag);
-/* Most bytes of temporaries alive at once, in the given order, for given symbols: the lower bound
- * of any plan. */
+/* Most bytes of temporaries alive at once, each rounded up to the alignment, in the given order, for
+ * given symbols: the lower bound of any plan. INT64_MAX where it overflows. */
 int64_t plan_memory_bound(const LProgram *program, const int64_t *symbols);
 
 #endif

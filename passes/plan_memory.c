@@ -2,12 +2,9 @@
  *
  * A temporary lives from the first call that touches it to the last. Its size is a polynomial,
  * content * unit with unit primitive; temporaries with one unit can be compared for every value of
- * the symbols, so each unit has a region in which offsets, too, are multiples of the unit. Within a
- * region: largest first, each at the lowest offset where it meets none that lives at the same time
- * (greedy by size, as in Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net
- * Inference", 2020). */
-#include <stdlib.h>
-
+ * the symbols, so each unit has a region in which offsets, too, are multiples of the unit; pack.c
+ * chooses them. */
+#include "passes/pack.h"
 #include "passes/support.h"
 
 /* One temporary on its way to a place. */
@@ -43,10 +40,6 @@ static Piece *find_pieces(const LProgram *program, Arena *arena) {
     return pieces;
 }
 
-static bool live_together(const Piece *a, const Piece *b) {
-    return a->first >= 0 && b->first >= 0 && a->first <= b->last && b->first <= a->last;
-}
-
 /* ---- sizes and regions ----------------------------------------------------------------------- */
 
 static bool too_large(const LTensor *tensor, Diag *diag) {
@@ -77,36 +70,23 @@ static bool size_piece(LProgram *program, Piece *piece, Diag *diag) {
 
 /* ---- offsets --------------------------------------------------------------------------------- */
 
-static int by_size(const void *a, const void *b) {
-    const Piece *x = a, *y = b;
-    if (x->bytes != y->bytes) return x->bytes > y->bytes ? -1 : 1;
-    return x->tensor->id - y->tensor->id;
-}
-
-static int by_offset(const void *a, const void *b) {
-    const Piece *const *x = a, *const *y = b;
-    const LTensor *s = (*x)->tensor, *t = (*y)->tensor;
-    if (s->offset != t->offset) return s->offset < t->offset ? -1 : 1;
-    return s->id - t->id;
-}
-
-/* Gives pieces[index] the lowest offset that none of those placed before it forbids. */
-static bool place(Piece *pieces, size_t index, const Piece **rivals, LRegion *region) {
-    Piece *piece = &pieces[index];
-    size_t count = 0;
-    for (size_t i = 0; i < index; i++) {
-        if (live_together(&pieces[i], piece) && pieces[i].tensor->region == piece->tensor->region)
-            rivals[count++] = &pieces[i];
+/* Places those of a region. */
+static bool plan_region(LProgram *program, int region, const Piece *pieces, size_t count,
+                        Arena *scratch) {
+    Block *blocks = arena_array(scratch, Block, count);
+    LTensor **tensors = arena_array(scratch, LTensor *, count);
+    size_t members = 0;
+    for (size_t i = 0; i < count; i++) {
+        const Piece *piece = &pieces[i];
+        if (piece->tensor->region != region) continue;
+        tensors[members] = piece->tensor;
+        blocks[members++] =
+            (Block){.first = piece->first, .last = piece->last, .bytes = piece->bytes};
     }
-    if (count > 1) qsort(rivals, count, sizeof(const Piece *), by_offset);
-    int64_t offset = 0, end;
-    for (size_t i = 0; i < count && rivals[i]->tensor->offset - offset < piece->bytes; i++) {
-        int64_t after = rivals[i]->tensor->offset + rivals[i]->bytes;
-        if (after > offset) offset = after;
-    }
-    if (!checked_add(offset, piece->bytes, &end)) return false;
-    piece->tensor->offset = offset;
-    if (end > region->bytes) region->bytes = end;
+    int64_t bytes = pack_blocks(blocks, members, scratch);
+    if (bytes == INT64_MAX) return false;
+    for (size_t i = 0; i < members; i++) tensors[i]->offset = blocks[i].offset;
+    program->regions.data[region].bytes = bytes;
     return true;
 }
 
@@ -118,15 +98,12 @@ static bool plan_temporaries(LProgram *program, Arena *scratch, Diag *diag) {
         pieces[count] = pieces[i];
         if (!size_piece(program, &pieces[count++], diag)) return false;
     }
-    if (count > 1) qsort(pieces, count, sizeof(Piece), by_size);
-    const Piece **rivals = arena_array(scratch, const Piece *, count);
     int64_t total = 0;
-    for (size_t i = 0; i < count; i++) {
-        LRegion *region = &program->regions.data[pieces[i].tensor->region];
-        if (!place(pieces, i, rivals, region)) return too_large(pieces[i].tensor, diag);
-    }
     for (size_t i = 0; i < program->regions.len; i++) {
-        if (checked_add(total, program->regions.data[i].bytes, &total)) continue;
+        if (plan_region(program, (int)i, pieces, count, scratch) &&
+            checked_add(total, program->regions.data[i].bytes, &total)) {
+            continue;
+        }
         diag_error(diag, (Span){0}, "the memory for temporaries overflows");
         return false;
     }
@@ -163,27 +140,25 @@ bool plan_memory(LProgram *program, Diag *diag) {
 /* ---- the lower bound ------------------------------------------------------------------------- */
 
 /* INT64_MAX where it overflows. */
-static int64_t tensor_size(const LTensor *tensor, const int64_t *symbols) {
+static int64_t tensor_size(const LProgram *program, const LTensor *tensor, const int64_t *symbols) {
     int64_t bytes;
     if (!dim_eval(tensor->elements, symbols, &bytes)) return INT64_MAX;
     if (!checked_mul(bytes, (int64_t)dtype_bytes(tensor->dtype), &bytes)) return INT64_MAX;
-    return bytes;
+    return round_up(program, bytes, &bytes) ? bytes : INT64_MAX;
 }
 
 int64_t plan_memory_bound(const LProgram *program, const int64_t *symbols) {
     Arena *scratch = arena_create();
     const Piece *pieces = find_pieces(program, scratch);
-    int64_t bound = 0;
-    for (size_t c = 0; c < program->calls.len; c++) {
-        int64_t live = 0;
-        for (size_t i = 0; i < program->tensors.len; i++) {
-            const Piece *piece = &pieces[i];
-            if (piece->tensor->role != TENSOR_TEMP || piece->first < 0) continue;
-            if (piece->first > (int)c || piece->last < (int)c) continue;
-            if (!checked_add(live, tensor_size(piece->tensor, symbols), &live)) live = INT64_MAX;
-        }
-        if (live > bound) bound = live;
+    Block *blocks = arena_array(scratch, Block, program->tensors.len);
+    size_t count = 0;
+    for (size_t i = 0; i < program->tensors.len; i++) {
+        const Piece *piece = &pieces[i];
+        if (piece->tensor->role != TENSOR_TEMP) continue;
+        int64_t bytes = tensor_size(program, piece->tensor, symbols);
+        blocks[count++] = (Block){.first = piece->first, .last = piece->last, .bytes = bytes};
     }
+    int64_t bound = pack_bound(blocks, count, scratch);
     arena_destroy(scratch);
     return bound;
 }

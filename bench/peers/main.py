@@ -96,7 +96,7 @@ class Race:
                 continue
             reason = None
             if cell.precision not in peer.precisions and peer in PEERS:
-                reason = f"no {cell.precision} on the CPU" if peer.name != "nnc" else f"no {cell.precision} yet"
+                reason = f"no {cell.precision} on the CPU"
             elif peer.first_row_only and (cell.batch, cell.threads) != (1, min(self.options.threads)):
                 reason = "gets ready too slowly to take part in more than one row a network"
             elif ahead.get(peer.name, {}).get("failed"):

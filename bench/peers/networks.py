@@ -110,7 +110,7 @@ class Peer:
 
 
 PEERS = [
-    Peer("nnc", "nnc"),
+    Peer("nnc", "nnc", precisions=("f32", "bf16")),
     Peer("onnxruntime", "onnxruntime", ("onnxruntime",), footprint=("onnxruntime",)),
     Peer("openvino", "openvino", ("openvino",), ("f32", "bf16"), footprint=("openvino",)),
     Peer("torch", "torch_eager", ("torch", "torchvision", "transformers"), ("f32", "bf16"),

@@ -62,7 +62,7 @@ class Subject:
         """What the engine is told."""
         folder, subject = self.folder, cell.subject
         spec = {"inputs": folder / "inputs.npz", "threads": cell.threads, "precision": cell.precision,
-                "onnx": folder / "network.onnx", "so": folder / "network.so", "weights": folder / "weights.safetensors",
+                "onnx": folder / "network.onnx", "so": nnc_object(folder, cell.precision), "weights": folder / "weights.safetensors",
                 "nnc_library": folder.parent / "nnc_model.so", "mcpu": machine.cpu_name(), "twins": TWINS}
         if isinstance(subject, Kernel):
             spec |= {"kind": subject.kind, "dims": subject.dims, "weight": folder / "weight.npy",
@@ -91,12 +91,20 @@ def build_helpers(work, nnc):
             print(f"left out: {peer.name}: {error}")
 
 
+def nnc_object(folder, precision):
+    return folder / ("network.so" if precision == "f32" else f"network-{precision}.so")
+
+
 def compile_all(subject, race, source, weights, fp, bindings):
     """What is compiled ahead: nnc's object and model, IREE's module. Returns what each compiler took."""
     nnc, folder = race.options.nnc, subject.folder
     common = [source, f"-weights={weights}", *bindings]
     command(nnc, "export", *common, "-o", folder / "network.onnx")
-    seconds, peak = command(nnc, *common, f"-fp={fp}", "-emit=so", "-o", folder / "network.so")
+    seconds, peak = command(nnc, *common, f"-fp={fp}", "-emit=so", "-o", nnc_object(folder, "f32"))
+    for precision in race.options.precisions:
+        if precision != "f32" and not isinstance(subject.cell.subject, Kernel):
+            command(nnc, *common, f"-fp={fp}", f"-precision={precision}", "-emit=so", "-o",
+                    nnc_object(folder, precision))
     return {"nnc": {"compile_s": seconds, "compile_mb": peak}}
 
 
@@ -152,7 +160,7 @@ def prepare(cell, race):
     if not (work / "built").exists() or (work / "built").read_text() != nnc:
         build_helpers(work, race.options.nnc)
         (work / "built").write_text(nnc)
-    if known.get("nnc") != nnc:
+    if known.get("nnc") != nnc or not nnc_object(folder, cell.precision).exists():
         folder.mkdir(parents=True, exist_ok=True)
         race.say(f"{key_of(cell)}: weights, inputs and files")
         known = known | {"nnc": nnc, "facts": make(made, race)}

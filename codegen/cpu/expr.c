@@ -59,7 +59,24 @@ static LV widen(Function *f, LV x, int lanes, int wanted) {
                                   LLVMConstVector(map, (unsigned)wanted), "");
 }
 
+/* All lanes of a short vector, over and over: a broadcast of one word, which LLVM does not see in
+ * the shuffle of shorter elements. Null where it is none. */
+static LV emit_repeated(Function *f, LX x) {
+    LType type = x->args[0]->type;
+    int bits = type.lanes * (int)dtype_bits(type.dtype);
+    if (x->nargs > 1 || type.lanes < 2 || x->type.lanes <= type.lanes) return NULL;
+    if ((bits != 32 && bits != 64) || x->type.lanes % type.lanes != 0) return NULL;
+    for (int i = 0; i < x->type.lanes; i++)
+        if (x->lanes_map[i] != i % type.lanes) return NULL;
+    LT word = LLVMIntTypeInContext(f->unit->context, (unsigned)bits);
+    LV one = emit_bits(f, emit_expr(f, x->args[0]), word);
+    LV all = emit_splat(f, one, x->type.lanes / type.lanes);
+    return emit_bits(f, all, unit_type(f->unit, x->type));
+}
+
 static LV emit_shuffle(Function *f, LX x) {
+    LV repeated = emit_repeated(f, x);
+    if (repeated) return repeated;
     LType first = x->args[0]->type;
     LType second = x->nargs > 1 && x->args[1] ? x->args[1]->type : first;
     bool two = x->nargs > 1 && x->args[1];

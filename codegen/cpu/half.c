@@ -76,6 +76,16 @@ static LV f32_to_bf16_bits(const Words *w, LV x) {
     return LLVMBuildTrunc(b, LLVMBuildSelect(b, is_nan, quiet, rounded, ""), w->i16, "");
 }
 
+/* The instruction takes subnormal numbers as 0, which programs allow that compute in bf16 by choice.
+ * Null where there is none for that many lanes. */
+static const char *bf16_rounding(const Function *f, int lanes) {
+    const CpuMachine *machine = f->unit->machine;
+    bool narrow = cpu_has(machine, HAS_AVX512VL);
+    if (!f->unit->options->bf16 || !cpu_has(machine, HAS_AVX512BF16)) return NULL;
+    if (lanes == 16) return "llvm.x86.avx512bf16.cvtneps2bf16.512";
+    return lanes == 8 && narrow ? "llvm.x86.avx512bf16.cvtneps2bf16.256" : NULL;
+}
+
 static LV f32_to_f16_bits(const Words *w, LV x) {
     LLVMBuilderRef b = w->f->b;
     LV bits = LLVMBuildBitCast(b, x, w->i32, "");
@@ -121,6 +131,9 @@ LV emit_narrow16(Function *f, LType type, LV x) {
     Words w = words_of(f, type.lanes);
     LT from = LLVMTypeOf(x);
     if (from != w.f32) x = f64_to_odd_f32(&w, x);
+    const char *rounding = type.dtype == DT_bf16 ? bf16_rounding(f, type.lanes) : NULL;
+    if (rounding)
+        return emit_bits(f, emit_intrinsic(f->unit, f->b, rounding, 0, NULL, 1, &x), w.i16);
     if (type.dtype == DT_bf16) return f32_to_bf16_bits(&w, x);
     if (!has_f16_instructions(f)) return f32_to_f16_bits(&w, x);
     LV half = LLVMBuildFPTrunc(f->b, x, half_type(f, type.lanes), "");

@@ -6,6 +6,7 @@
  * The kernel calls the body for the whole range, or hands chunks to options.parallel_for. Either
  * way the same code runs for each iteration, so the bits of a result do not depend on threads. */
 #include "codegen/cpu/emit.h"
+#include "codegen/schedule/regions.h"
 
 /* What a body uses of the kernel around it. */
 typedef enum CaptureKind { CAPTURE_POINTER, CAPTURE_VALUE, CAPTURE_SLOT } CaptureKind;
@@ -169,16 +170,21 @@ static LV emit_task(Function *f, LT argument, LV body, int64_t grain, const char
 
 /* ---- the call ------------------------------------------------------------------------------- */
 
-/* Iterations of one task: enough work that handing it out does not show. */
-static int64_t grain_of(const TargetDesc *desc, int64_t cost) {
-    int64_t least = desc->parallel_threshold / 8;
-    return cost <= 0 || cost >= least ? 1 : (least + cost - 1) / cost;
+static int64_t ceil_div(int64_t a, int64_t b) {
+    return a / b + (a % b != 0);
 }
 
-/* Fewer iterations than this run in the calling thread. */
-static int64_t least_extent(const TargetDesc *desc, int64_t cost) {
-    int64_t least = cost > 0 ? (desc->parallel_threshold + cost - 1) / cost : 2;
-    return least < 2 ? 2 : least;
+/* Iterations of one task: enough work that handing it out does not show, and few enough that
+ * threads, mostly a power of two, get equally many tasks. */
+static int64_t grain_of(const TargetDesc *desc, const LStmt *loop) {
+    enum { MOST_THREADS = 8 };
+    int64_t least = desc->parallel_threshold / 8, cost = loop->cost, extent;
+    if (cost <= 0 || cost >= least) return 1;
+    int64_t grain = ceil_div(least, cost);
+    if (!lx_is_int(loop->extent, &extent)) return grain;
+    int64_t tasks = ceil_div(extent, grain), even = 1;
+    while (even < tasks && even < MOST_THREADS) even *= 2;
+    return ceil_div(extent, ceil_div(tasks, even) * even);
 }
 
 static LV context_member(Function *f, int64_t offset) {
@@ -224,7 +230,7 @@ void emit_parallel(Function *f, const LStmt *loop) {
     }
     for (size_t i = 0; i < count; i++) types[i] = LLVMTypeOf(args[i]);
     LT argument = LLVMStructTypeInContext(unit->context, types, (unsigned)count, false);
-    int64_t grain = grain_of(unit->desc, loop->cost);
+    int64_t grain = grain_of(unit->desc, loop);
     LV task =
         emit_task(f, argument, body, grain,
                   arena_printf(unit->arena, "%s.%s.task%d", unit->prefix, f->kernel->name, number));
@@ -235,7 +241,7 @@ void emit_parallel(Function *f, const LStmt *loop) {
     LLVMBasicBlockRef done = LLVMAppendBasicBlockInContext(unit->context, f->function, "done");
     LV parallel_for = context_member(f, CTX_PARALLEL_FOR);
     LV there = LLVMBuildIsNotNull(f->b, parallel_for, "");
-    LV least = unit_int(unit, least_extent(unit->desc, loop->cost));
+    LV least = unit_int(unit, parallel_least(unit->desc, loop));
     LV enough = LLVMBuildICmp(f->b, LLVMIntSGE, extent, least, "");
     LLVMBuildCondBr(f->b, LLVMBuildAnd(f->b, there, enough, ""), many, one);
     LLVMPositionBuilderAtEnd(f->b, many);

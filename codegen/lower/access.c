@@ -137,37 +137,40 @@ bool layout_pads(DimContext *ctx, const TensorType *type) {
     return false;
 }
 
-int64_t layout_split_of(const TensorType *type, int axis, int *outer, int *inner) {
-    int source[MAX_AXES], parts[MAX_AXES], nparts = 0;
-    int count = trace_axes(type, source);
-    int64_t factor = 0, factors = 0;
-    for (int i = 0; i < count; i++)
-        if (source[i] == axis) parts[nparts++] = i;
-    *outer = *inner = nparts ? parts[0] : axis;
-    if (!type->layout || nparts != 2) return 0;
-    /* Of two parts, the inner one is as large as the one split that made them. */
-    int where[MAX_AXES], n = type->rank;
-    for (int i = 0; i < n; i++) where[i] = i == axis ? 1 : 0; /* 1: outer or whole, 2: inner */
-    for (int s = 0; s < type->layout->nsteps; s++) {
+int layout_steps(const TensorType *type, int64_t *steps) {
+    int count = type->rank;
+    for (int i = 0; i < count; i++) steps[i] = 1;
+    for (int s = 0; type->layout && s < type->layout->nsteps; s++) {
         const LayoutStep *step = &type->layout->steps[s];
         if (step->kind == LAYOUT_SPLIT) {
-            bool ours = where[step->axis] != 0;
-            for (int i = n; i > step->axis + 1; i--) where[i] = where[i - 1];
-            where[step->axis + 1] = ours ? 2 : 0;
-            if (ours) factor = step->factor, factors++;
-            n++;
+            for (int i = count++; i > step->axis + 1; i--) steps[i] = steps[i - 1];
+            steps[step->axis + 1] = steps[step->axis];
+            steps[step->axis] *= step->factor;
         } else if (step->kind == LAYOUT_PERMUTE) {
-            int old[MAX_AXES];
-            for (int i = 0; i < n; i++) old[i] = where[i];
-            for (int i = 0; i < n; i++) where[i] = old[step->order[i]];
+            int64_t old[MAX_AXES];
+            for (int i = 0; i < count; i++) old[i] = steps[i];
+            for (int i = 0; i < count; i++) steps[i] = old[step->order[i]];
         }
     }
-    require(factors == 1);
-    for (int i = 0; i < n; i++) {
-        if (where[i] == 1) *outer = i;
-        if (where[i] == 2) *inner = i;
+    return count;
+}
+
+int64_t layout_split_of(const TensorType *type, int axis, int *outer, int *inner) {
+    int source[MAX_AXES], nparts = 0;
+    int64_t steps[MAX_AXES];
+    int count = trace_axes(type, source);
+    layout_steps(type, steps);
+    *outer = *inner = axis;
+    for (int i = 0; i < count; i++) {
+        if (source[i] != axis) continue;
+        if (nparts++ == 0 || steps[i] > steps[*outer]) *outer = i;
     }
-    return factor;
+    *inner = *outer;
+    for (int i = 0; i < count; i++) {
+        if (source[i] != axis || i == *outer) continue;
+        if (*inner == *outer || steps[i] > steps[*inner]) *inner = i;
+    }
+    return nparts > 1 ? steps[*outer] : 0;
 }
 
 /* ---- loads and stores ------------------------------------------------------------------------ */

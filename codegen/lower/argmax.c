@@ -107,27 +107,6 @@ static bool is_for_groups(const Kernel *k, const Search *s) {
            group_shares_rows(k, type, s->axis, along && !type->layout);
 }
 
-/* One iteration a row. */
-static void search_rows(Kernel *k, Search *s) {
-    static const char *const names[MAX_RANK] = {"i0", "i1", "i2", "i3", "i4", "i5", "i6", "i7"};
-    const TensorType *type = &s->x->type;
-    Dim extents[MAX_RANK];
-    LX vars[MAX_RANK];
-    int axes[MAX_RANK], count = 0;
-    for (int i = 0; i < type->rank; i++) {
-        if (i == s->axis) continue;
-        axes[count] = i;
-        extents[count++] = type->dims[i];
-    }
-    int64_t cost = 4 * dim_estimate(k->dims, type->dims[s->axis]);
-    Collapsed loops = loops_open(k, count, extents, names, cost, vars);
-    for (int i = 0; i < count; i++) s->index[axes[i]] = vars[i];
-    set_result(k, s);
-    LX steps = lx_dim(k->b, type->dims[s->axis]);
-    emit_result(k, s->result, search(k, s, 1, lx_int(k->b, 0), steps, NULL, NULL));
-    loops_close(k, loops);
-}
-
 bool lower_argmax(const Job *job) {
     Kernel k;
     const Node *node = job->anchor->def;
@@ -140,7 +119,7 @@ bool lower_argmax(const Job *job) {
     if (is_for_groups(&k, &s))
         search_by_groups(&k, &s);
     else
-        search_rows(&k, &s);
+        argmax_rows(&k, job, s.x, s.axis);
     emit_border(&k);
     kernel_end(&k, kernel_name(job), "",
                dim_mul(k.dims, type_elements(k.dims, type), dim_int(k.dims, 2)));

@@ -508,8 +508,8 @@ static int list_anchors(const Job *job, const Value *value, const Value **anchor
 }
 
 static int64_t group_cost(const Attention *a) {
-    int64_t each = 2 * (a->depth + a->width) + EXP_COST;
-    return each * a->lanes * dim_estimate(a->k->dims, a->nkeys);
+    int64_t each = a->depth + a->width + EXP_COST; /* a vector of queries, about one a cycle */
+    return each * dim_estimate(a->k->dims, a->nkeys);
 }
 
 bool lower_attention(const Job *whole) {

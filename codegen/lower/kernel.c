@@ -48,15 +48,34 @@ static const Leaf *add_leaf(Kernel *k, const Value *value, int rank, const Dim *
     const char *kind = tensor->role == TENSOR_WEIGHT ? "w" : "x";
     const char *name = arena_printf(k->l->arena, "%s%zu", kind, k->leaves.len);
     LBuffer *buffer = add_param(k, value, tensor, name, ACCESS_READ, rank, dims);
-    vec_push(k->l->arena, &k->leaves, (Leaf){value, buffer, direct});
+    vec_push(k->l->arena, &k->leaves, (Leaf){value, buffer, direct, false});
     return &k->leaves.data[k->leaves.len - 1];
 }
 
+static Leaf *find_leaf(Kernel *k, const Value *value, bool merged) {
+    for (size_t i = 0; i < k->leaves.len; i++) {
+        Leaf *leaf = &k->leaves.data[i];
+        if (leaf->value == value && leaf->merged == merged) return leaf;
+    }
+    return NULL;
+}
+
 const Leaf *kernel_leaf(Kernel *k, const Value *value) {
-    for (size_t i = 0; i < k->leaves.len; i++)
-        if (k->leaves.data[i].value == value) return &k->leaves.data[i];
     Dim dims[MAX_AXES];
-    return add_leaf(k, value, memory_dims(k, &value->type, dims), dims, NULL);
+    const Leaf *found = find_leaf(k, value, false);
+    return found ? found : add_leaf(k, value, memory_dims(k, &value->type, dims), dims, NULL);
+}
+
+LBuffer *kernel_merged_leaf(Kernel *k, const Value *value) {
+    Dim dims[MAX_AXES];
+    const Leaf *found = find_leaf(k, value, true);
+    if (found) return found->buffer;
+    int rank = memory_dims(k, &value->type, dims);
+    require(rank >= 2);
+    dims[rank - 2] = dim_mul(k->dims, dims[rank - 2], dims[rank - 1]);
+    LBuffer *buffer = add_leaf(k, value, rank - 1, dims, NULL)->buffer;
+    k->leaves.data[k->leaves.len - 1].merged = true;
+    return buffer;
 }
 
 void kernel_direct_leaf(Kernel *k, const Value *value, int rank, const Dim *dims, const LX *index) {

@@ -46,6 +46,7 @@ typedef struct Leaf {
     LBuffer *buffer;
     const LX *direct; /* index to load at, whatever is asked for (collapsed axes, see pointwise.c);
                          null: through the layout */
+    bool merged;      /* the last two axes of its memory are one */
 } Leaf;
 
 /* What kinds of loads and stores were asked for while probing, in the lane direction. */
@@ -112,6 +113,8 @@ void kernel_probe(Kernel *k, Lowering *l, const Value *root, const Value *anchor
 void kernel_end(Kernel *k, const char *name, const char *plan, Dim operations);
 /* The buffer that value lies in, made a parameter on first use. */
 const Leaf *kernel_leaf(Kernel *k, const Value *value);
+/* The same with the last two axes of its memory as one. */
+LBuffer *kernel_merged_leaf(Kernel *k, const Value *value);
 /* Makes it a parameter of other dims than the layout's, loaded at a fixed index. */
 void kernel_direct_leaf(Kernel *k, const Value *value, int rank, const Dim *dims, const LX *index);
 LBuffer *kernel_direct_output(Kernel *k, int rank, const Dim *dims);
@@ -186,8 +189,12 @@ bool layout_pads(DimContext *ctx, const TensorType *type);
 bool layout_pads_axis(DimContext *ctx, const TensorType *type, int axis);
 /* Bit a set: physical axis p depends on logical axis a. */
 uint32_t layout_sources(const TensorType *type, int physical_axis);
-/* The inner part a layout splits a logical axis into, 0 if it does not; *outer and *inner: the
- * physical axes of both parts (the same where it is whole). */
+/* How far apart along their logical axis the elements are that follow each other along each physical
+ * axis; returns the number of those. */
+int layout_steps(const TensorType *type, int64_t *steps);
+/* The size of the inner part a layout splits a logical axis into, 0 if it does not; *outer and
+ * *inner: the physical axes of both parts (the same where it is whole). Where the inner part is split
+ * once more, of the larger one of its parts. */
 int64_t layout_split_of(const TensorType *type, int axis, int *outer, int *inner);
 
 LX load_leaf(Kernel *k, const Value *value, LX const *index);
@@ -230,11 +237,13 @@ typedef struct Collapsed {
 enum { MAX_LOOPS = 24 };
 
 /* Opens it, parallel (groups of work-items, where the target has such, neighbours along the last
- * axis); vars[i] receives the variable of axis i. cost: operations of one
- * iteration. */
+ * axis); vars[i] receives the variable of axis i. cost: cycles of one iteration, about; 0:
+ * unknown. */
 Collapsed loops_open(Kernel *k, int count, const Dim *extents, const char *const *names,
                      int64_t cost, LX *vars);
 void loops_close(Kernel *k, Collapsed loops);
+/* That of an iteration where all of them, over these extents, take so many cycles. */
+int64_t loops_cost(const Kernel *k, double cycles, int count, const Dim *extents);
 /* A loop of another kind over one axis; extents of 1 make none and give 0. */
 typedef struct Loop {
     LStmt *loop;
@@ -266,9 +275,14 @@ bool rows_lie_along(const Rows *r, const Job *job);
  * innermost other axis whose do. */
 void rows_choose_lanes(Rows *r, const Job *job, DType dtype, bool may_lie_along);
 /* Calls emit for the code of one row, or vector of rows, within parallel loops over the other axes.
- * cost: operations of a row. */
+ * cost: operations of a row, one a cycle and element of a vector. */
 typedef void RowEmitter(Rows *r);
 void rows_each(Rows *r, int64_t cost, RowEmitter *emit);
+
+/* Calls pass for the row's elements, one or a vector at a time: index[axis] is set. Where the vector
+ * runs along the axis, whole vectors come first, then the rest under a mask (else null). */
+typedef void RowPass(Rows *r, LBuffer *cell, LX mask);
+void rows_pass(Rows *r, RowPass *pass, LBuffer *cell);
 
 /* ---- group.c: groups of work-items ----------------------------------------------------------- */
 
@@ -312,6 +326,8 @@ bool lower_window(const Job *job);
 bool lower_softmax(const Job *job);
 bool lower_cumsum(const Job *job);
 bool lower_argmax(const Job *job);
+/* argmax without groups of work-items (argmax_rows.c). */
+void argmax_rows(Kernel *k, const Job *job, const Value *x, int axis);
 
 /* ---- kernels of several stages: bodies with several anchors ---------------------------------- */
 

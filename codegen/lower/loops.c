@@ -47,6 +47,12 @@ static void open_nested(Kernel *k, Collapsed *c, int count, const Dim *extents,
     }
 }
 
+int64_t loops_cost(const Kernel *k, double cycles, int count, const Dim *extents) {
+    const double most = 1e15;
+    for (int i = 0; i < count; i++) cycles /= (double)dim_estimate(k->dims, extents[i]);
+    return cycles < 1 ? 1 : cycles > most ? (int64_t)most : (int64_t)cycles;
+}
+
 Collapsed loops_open(Kernel *k, int count, const Dim *extents, const char *const *names,
                      int64_t cost, LX *vars) {
     Collapsed c = {.scope = scope_begin(k)};

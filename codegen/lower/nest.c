@@ -108,66 +108,116 @@ static void tile_loops(Nest *n, int t) {
     }
 }
 
-static int64_t iteration_cost(const Nest *n, int count, const Dim *extents) {
-    double cost = n->c->combine == COMBINE_DOT ? 2 : 1;
-    for (int i = 0; i < n->c->naxes; i++)
-        cost *= (double)dim_estimate(n->k->dims, n->c->axes[i].extent);
-    for (int i = 0; i < count; i++) cost /= (double)dim_estimate(n->k->dims, extents[i]);
-    return cost < 1 ? 1 : cost > 1e15 ? (int64_t)1e15 : (int64_t)cost;
+/* Indices along those axes that an access depends on; all axes: null. */
+static double domain_volume(const Nest *n, const Access *access) {
+    double volume = 1;
+    for (int i = 0; i < n->c->naxes; i++) {
+        if (access && !access_depends(access, i)) continue;
+        volume *= (double)dim_estimate(n->k->dims, n->c->axes[i].extent);
+    }
+    return volume;
 }
 
-/* One parallel loop over all axes of the result but tiled ones, for given regions of the vector
- * axis and, where tiles are spread too, of the tiled ones. */
-static void parallel_loop(Nest *n, const Region *vectors, const Region *const *tiles) {
+/* A vector is combined in a cycle, or two where nothing is multiplied; a product that uses each
+ * weight once takes as long as reading them. */
+static int64_t iteration_cost(const Nest *n, int count, const Dim *extents) {
+    enum { BYTES_A_CYCLE = 32 };
+    double cycles = domain_volume(n, NULL) / n->plan->lanes, memory = 0;
+    if (n->c->combine != COMBINE_DOT) cycles *= 2;
+    for (int i = 0; i < n->c->noperands; i++) {
+        const Access *x = &n->c->operands[i];
+        memory += domain_volume(n, x) * (double)dtype_bytes(x->value->type.dtype) / BYTES_A_CYCLE;
+    }
+    if (n->c->noperands > 1 && memory > cycles) cycles = memory;
+    return loops_cost(n->k, cycles, count, extents);
+}
+
+/* An axis of the parallel loop: its tiles, region after region, or all its indices (no regions). */
+typedef struct Spread {
+    int axis, count;
+    Region regions[MAX_REGIONS];
+    LX var;
+} Spread;
+
+/* The tiles of the regions before r. */
+static Dim tiles_before(const Nest *n, const Spread *s, int r) {
+    Dim sum = dim_int(n->k->dims, 0);
+    for (int i = 0; i < r; i++) sum = dim_add(n->k->dims, sum, s->regions[i].count);
+    require(sum);
+    return sum;
+}
+
+/* All axes of the result but tiled ones; those too where tiles are spread. */
+static int spread_axes(const Nest *n, Spread *list) {
+    const ContractionPlan *plan = n->plan;
+    DimContext *dims = n->k->dims;
+    int count = 0;
+    for (int i = 0; i < n->c->naxes; i++) {
+        int t = nest_tile_of(n, i);
+        if (n->c->axes[i].reduced || (t >= 0 && !plan->parallel_tiles)) continue;
+        Dim extent = n->c->axes[i].extent;
+        Spread *s = &list[count++];
+        *s = (Spread){.axis = i};
+        if (is_vector_axis(n, i))
+            s->count = make_regions(dims, extent, plan->vectors, true, plan->lanes, s->regions);
+        else if (t >= 0)
+            s->count = make_regions(dims, extent, plan->tiles[t].size, false, 1, s->regions);
+    }
+    return count;
+}
+
+/* The nest at the current iteration: along each axis the region that its tile is of. */
+static void choose_regions(Nest *n, const Spread *list, int count) {
+    LBuilder *b = n->k->b;
+    if (count == 0) {
+        tile_loops(n, n->plan->parallel_tiles ? n->plan->ntiles : 0);
+        return;
+    }
+    if (list->count == 0) {
+        n->at[list->axis] = list->var;
+        choose_regions(n, list + 1, count - 1);
+        return;
+    }
+    LStmt *branches[MAX_REGIONS];
+    for (int r = 0; r < list->count; r++) {
+        size_t scope = scope_begin(n->k);
+        if (r + 1 < list->count) {
+            LX end = lx_dim(b, tiles_before(n, list, r + 1));
+            branches[r] = lb_if(b, lx_binary(b, LB_LT, list->var, end));
+        }
+        LX tile = lx_sub(b, list->var, lx_dim(b, tiles_before(n, list, r)));
+        if (is_vector_axis(n, list->axis))
+            set_vectors(n, &list->regions[r], tile);
+        else
+            set_tile(n, nest_tile_of(n, list->axis), &list->regions[r], tile);
+        choose_regions(n, list + 1, count - 1);
+        scope_end(n->k, scope);
+        if (r + 1 < list->count) lb_else(b, branches[r]);
+    }
+    for (int r = list->count - 1; r-- > 0;) lb_end(b, branches[r]);
+}
+
+/* One parallel loop for all regions: threads meet once. */
+static void parallel_loop(Nest *n) {
+    Spread list[MAX_DOMAIN];
     Dim extents[MAX_DOMAIN];
     const char *names[MAX_DOMAIN];
     LX vars[MAX_DOMAIN];
-    int axes[MAX_DOMAIN], count = 0;
-    for (int i = 0; i < n->c->naxes; i++) {
-        int t = nest_tile_of(n, i);
-        if (n->c->axes[i].reduced || (t >= 0 && !tiles)) continue;
-        axes[count] = i;
-        names[count] = n->c->axes[i].name;
-        extents[count] = n->c->axes[i].extent;
-        if (is_vector_axis(n, i)) extents[count] = vectors->count;
-        if (t >= 0) extents[count] = tiles[t]->count;
-        count++;
+    int count = spread_axes(n, list);
+    for (int i = 0; i < count; i++) {
+        const DomainAxis *axis = &n->c->axes[list[i].axis];
+        names[i] = axis->name;
+        extents[i] = list[i].count ? tiles_before(n, &list[i], list[i].count) : axis->extent;
     }
     Collapsed loop =
         loops_open(n->k, count, extents, names, iteration_cost(n, count, extents), vars);
-    for (int i = 0; i < count; i++) {
-        int t = nest_tile_of(n, axes[i]);
-        if (is_vector_axis(n, axes[i]))
-            set_vectors(n, vectors, vars[i]);
-        else if (t >= 0)
-            set_tile(n, t, tiles[t], vars[i]);
-        else
-            n->at[axes[i]] = vars[i];
-    }
-    tile_loops(n, tiles ? n->plan->ntiles : 0);
+    for (int i = 0; i < count; i++) list[i].var = vars[i];
+    choose_regions(n, list, count);
     loops_close(n->k, loop);
-}
-
-/* All combinations of regions of tiled axes, each a parallel loop of its own. */
-static void spread_tiles(Nest *n, const Region *vectors, int t, const Region **chosen) {
-    Region regions[MAX_REGIONS];
-    if (t == n->plan->ntiles || t == MAX_TILES) {
-        parallel_loop(n, vectors, chosen);
-        return;
-    }
-    Dim extent = n->c->axes[n->plan->tiles[t].axis].extent;
-    int count = make_regions(n->k->dims, extent, n->plan->tiles[t].size, false, 1, regions);
-    for (int r = 0; r < count; r++) {
-        chosen[t] = &regions[r];
-        spread_tiles(n, vectors, t + 1, chosen);
-    }
 }
 
 static void nest_emit(Nest *n) {
     const ContractionPlan *plan = n->plan;
-    const Region *chosen[MAX_TILES];
-    Region regions[MAX_REGIONS] = {{0}};
-    int count = 1, axis = plan->vector_axis;
     n->vectors = plan->vectors;
     if (plan->task.lanes > 0) {
         nest_task(n);
@@ -180,15 +230,7 @@ static void nest_emit(Nest *n) {
         emit_border(n->k);
         return;
     }
-    if (axis >= 0 && !n->c->axes[axis].reduced)
-        count = make_regions(n->k->dims, n->c->axes[axis].extent, plan->vectors, true, plan->lanes,
-                             regions);
-    for (int r = 0; r < count; r++) {
-        if (plan->parallel_tiles)
-            spread_tiles(n, &regions[r], 0, chosen);
-        else
-            parallel_loop(n, &regions[r], NULL);
-    }
+    parallel_loop(n);
     emit_border(n->k);
 }
 

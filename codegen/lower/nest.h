@@ -17,6 +17,17 @@ struct Finish {
  * loops. */
 void contraction_survey(const Job *job, Contraction *c);
 
+/* ---- dot instructions (dot.c) ---- */
+
+/* Finds the axis along which operands are taken in groups. */
+void dot_survey(const Kernel *k, Contraction *c);
+/* The group of an operand at a logical index of its first element, in the type it is stored in; a
+ * vector of groups where an index has lanes. */
+LX dot_load(Kernel *k, const Contraction *c, int operand, LX const *index);
+DType dot_dtype(const Kernel *k, const Contraction *c, int operand); /* that type */
+/* One group, or a vector of them, for all lanes. */
+LX dot_spread(Kernel *k, LX x, int lanes, int group);
+
 /* Plans, builds and adds the whole kernel of a surveyed contraction. */
 bool nest_lower(const Job *job, const Contraction *c, const Finish *finish);
 

@@ -63,6 +63,22 @@ static LType accumulator_type(const Nest *n) {
     return ltype(n->c->dtype, n->plan->lanes);
 }
 
+static bool uses_dots(const Nest *n) {
+    return n->plan->dot > 1;
+}
+
+/* Of an operand as it is combined with. */
+static LType operand_type(const Nest *n, int operand) {
+    if (!uses_dots(n)) return accumulator_type(n);
+    return ltype(dot_dtype(n->k, n->c, operand), n->plan->lanes * n->plan->dot);
+}
+
+/* An operand as it is combined with, for all lanes. */
+static LX spread(const Nest *n, LX x) {
+    if (uses_dots(n)) return dot_spread(n->k, x, n->plan->lanes, n->plan->dot);
+    return lx_broadcast(n->k->b, x, n->plan->lanes);
+}
+
 /* What combining with changes nothing. */
 static LX identity(const Nest *n) {
     LBuilder *b = n->k->b;
@@ -109,8 +125,9 @@ static LX load_operand(const Nest *n, int operand) {
     Guards before = guard_push(k, inside);
     guard_push(k, lanes_inside);
     guard_push(k, lanes);
-    LX value = emit_element(k, access->value, at);
+    LX value = uses_dots(n) ? dot_load(k, n->c, operand, at) : emit_element(k, access->value, at);
     guard_pop(k, before);
+    if (uses_dots(n)) return value; /* its operands are never left along a reduced axis */
     value = lx_cast(k->b, CAST_VALUE, n->c->dtype, value);
     /* Lanes beyond a reduced axis must not count. */
     LX counts = both(k, both(k, inside, lanes_inside), reduced ? lanes : NULL);
@@ -126,6 +143,7 @@ static LX combine(const Nest *n, LX sum, LX const *x) {
                                         [COMBINE_MAX] = LB_MAX};
     LBuilder *b = n->k->b;
     if (n->c->combine != COMBINE_DOT) return lx_binary(b, operators[n->c->combine], sum, x[0]);
+    if (uses_dots(n)) return lx_dot(b, sum, x[0], x[1]);
     if (dtype_is_float(n->c->dtype) && n->k->l->target->fma) return lx_fma(b, x[0], x[1], sum);
     return lx_add(b, sum, lx_mul(b, x[0], x[1]));
 }
@@ -156,10 +174,9 @@ static void load_common(Nest *n, Step *step) {
             continue;
         }
         int64_t length = n->vectors;
-        LType type = accumulator_type(n);
-        step->vectors[i] = lb_declare(n->k->b, "r", SPACE_PRIVATE, type, 1, &length);
+        step->vectors[i] = lb_declare(n->k->b, "r", SPACE_PRIVATE, operand_type(n, i), 1, &length);
         Loop loop = vector_loop(n);
-        LX value = lx_broadcast(n->k->b, load_operand(n, i), type.lanes);
+        LX value = spread(n, load_operand(n, i));
         lb_store(n->k->b, step->vectors[i], &n->vector, value, NULL);
         loop_close(n->k, &loop);
     }
@@ -172,7 +189,7 @@ static void emit_vectors(Nest *n, const Step *step) {
         x[i] = step->value[i];
         if (step->vectors[i]) x[i] = lx_load(n->k->b, step->vectors[i], &n->vector);
         if (!x[i]) x[i] = load_operand(n, i);
-        x[i] = lx_broadcast(n->k->b, x[i], n->plan->lanes);
+        x[i] = spread(n, x[i]);
     }
     accumulator_index(n, index);
     LX sum = lx_load(n->k->b, n->accumulators, index);
@@ -288,17 +305,19 @@ static void whole_axis(Nest *n, int part) {
     clip(n, p.axis, &begin, &extent);
     int unroll = part + 1 == n->c->nparts && !is_clipped(n, p.axis) ? n->plan->unroll : 1;
     LX outside = p.kind == PART_INSIDE ? n->at[p.axis] : NULL;
+    int step = uses_dots(n) && p.axis == n->c->dot_axis && p.kind != PART_BLOCKS ? n->plan->dot : 1;
     if (p.kind == PART_INSIDE) extent = lx_int(b, axis->block);
     if (p.kind == PART_BLOCKS)
         extent =
             lx_dim(b, dim_floordiv(n->k->dims, axis->extent, dim_int(n->k->dims, axis->block)));
-    if (unroll > 1) extent = lx_binary(b, LB_FLOORDIV, extent, lx_int(b, unroll));
+    extent = lx_binary(b, LB_FLOORDIV, extent, lx_int(b, unroll * step));
     Loop loop = loop_open(n->k, LOOP_SERIAL, axis->name, begin, extent), inner = {0};
     LX at = loop.var;
     if (unroll > 1) {
         inner = loop_open(n->k, LOOP_UNROLL, "u", lx_int(b, 0), lx_int(b, unroll));
         at = lx_add(b, lx_muli(b, at, unroll), inner.var);
     }
+    at = lx_muli(b, at, step);
     if (p.kind == PART_BLOCKS) at = lx_muli(b, at, axis->block);
     if (outside) at = lx_add(b, outside, at);
     n->at[p.axis] = at;

@@ -176,6 +176,7 @@ static void choose_style(Lowering *l, const Value *root, const Survey *s, Space 
     int last = space->rank - 1, lanes = target_lanes(l->target, s->widest);
     space->lanes = 1;
     space->tiled_axis = -1;
+    space->side = 1;
     if (last < 0) return;
     /* Without vectors two lanes tell as much about memory. */
     AccessCounts loads = probe_axis(l, root, s, space, last, lanes > 1 ? lanes : 2);
@@ -186,7 +187,9 @@ static void choose_style(Lowering *l, const Value *root, const Survey *s, Space 
     }
     for (int i = last - 1; i >= 0 && space->tiled_axis < 0; i--) {
         AccessCounts other = probe_axis(l, root, s, space, i, lanes > 1 ? lanes : 2);
-        if (other.consecutive > 0 && other.strided < loads.strided) space->tiled_axis = i;
+        if (other.consecutive == 0 || other.strided >= loads.strided) continue;
+        space->tiled_axis = i;
+        if (other.strided == 0) space->side = turn_side(s->k, lanes);
     }
 }
 

@@ -23,6 +23,7 @@ typedef struct Space {
     bool collapsed;                      /* leaves and result are accessed by groups */
     int lanes;                           /* of vectors along the last axis; 1: scalars */
     int tiled_axis;                      /* walked in squares with the last axis; -1: none */
+    int side;                            /* of squares that are turned in registers; 1: scalars */
 } Space;
 
 /* Parameters of collapsed dims for operands that lie as the result does; the others are found by
@@ -30,6 +31,11 @@ typedef struct Space {
 void direct_leaves(Kernel *k, const Survey *s, const Space *space, LX const *index);
 /* Stores the element at an index of the space; padding of the layout gets zero. */
 void emit_point(Kernel *k, const Space *space, LX const *index);
+/* The same in squares of scalars, and in squares that are turned in registers (turn.c). */
+void emit_squares(Kernel *k, const Survey *s, const Space *space);
+void emit_turned(Kernel *k, const Survey *s, const Space *space);
+/* Side of such squares where vectors have that many lanes; 1: it cannot be done. */
+int turn_side(const Kernel *k, int lanes);
 /* All loops over a space of rank > 0. */
 void emit_space(Kernel *k, const Survey *s, const Space *space);
 

@@ -61,10 +61,10 @@ static void emit_row(Kernel *k, const Survey *s, const Space *space, LX *index, 
 
 static int64_t iteration_cost(const Kernel *k, const Survey *s, const Space *space, int count,
                               const Dim *extents) {
-    double cost = s->operations;
-    for (int i = 0; i < space->rank; i++) cost *= (double)dim_estimate(k->dims, space->dims[i]);
-    for (int i = 0; i < count; i++) cost /= (double)dim_estimate(k->dims, extents[i]);
-    return cost < 1 ? 1 : cost > 1e15 ? (int64_t)1e15 : (int64_t)cost;
+    /* Vectors are loaded and stored too, some from far away. */
+    double cycles = space->lanes > 1 ? 2.0 * s->operations / space->lanes : s->operations;
+    for (int i = 0; i < space->rank; i++) cycles *= (double)dim_estimate(k->dims, space->dims[i]);
+    return loops_cost(k, cycles, count, extents);
 }
 
 /* ---- rows ------------------------------------------------------------------------------------ */
@@ -119,7 +119,7 @@ static void emit_rows(Kernel *k, const Survey *s, const Space *space) {
 
 /* All axes but the two of the squares are outer ones, and so are the squares along the first;
  * those along the last follow one another. */
-static void emit_squares(Kernel *k, const Survey *s, const Space *space) {
+void emit_squares(Kernel *k, const Survey *s, const Space *space) {
     LX index[MAX_AXES];
     Dim extents[MAX_AXES], side = dim_int(k->dims, SIDE);
     int last = space->rank - 1, tiled = space->tiled_axis;
@@ -159,7 +159,7 @@ void emit_space(Kernel *k, const Survey *s, const Space *space) {
     if (k->l->target->group_items > 0)
         emit_items(k, s, space);
     else if (space->tiled_axis >= 0 && !space->collapsed && !k->l->target->streams)
-        emit_squares(k, s, space);
+        emit_turned(k, s, space);
     else
         emit_rows(k, s, space);
 }

@@ -14,9 +14,6 @@ typedef struct Softmax {
     LX largest, total; /* of the row: scalar, or one a lane where lanes are rows */
 } Softmax;
 
-/* What one pass does with an element (or vector). */
-typedef void Pass(Softmax *s, LBuffer *cell, LX mask);
-
 static LX element(Softmax *s) {
     return emit_element(s->rows.k, s->rows.x, s->rows.index);
 }
@@ -34,59 +31,32 @@ static void update(Softmax *s, LBuffer *cell, LBinary op, LX value, LX mask, dou
     lb_store(b, cell, &zero, lx_binary(b, op, lx_load(b, cell, &zero), value), NULL);
 }
 
-static void pass_largest(Softmax *s, LBuffer *cell, LX mask) {
+static void pass_largest(Rows *rows, LBuffer *cell, LX mask) {
+    Softmax *s = (Softmax *)rows;
     update(s, cell, LB_MAX, element(s), mask, -INFINITY);
 }
 
-static void pass_total(Softmax *s, LBuffer *cell, LX mask) {
+static void pass_total(Rows *rows, LBuffer *cell, LX mask) {
+    Softmax *s = (Softmax *)rows;
     update(s, cell, LB_ADD, exponential(s), mask, 0);
 }
 
-static void pass_quotients(Softmax *s, LBuffer *cell, LX mask) {
+static void pass_quotients(Rows *rows, LBuffer *cell, LX mask) {
+    Softmax *s = (Softmax *)rows;
     (void)cell;
     (void)mask;
     LX value = lx_binary(s->rows.k->b, LB_DIV, exponential(s), s->total);
     emit_result(s->rows.k, s->rows.index, value);
 }
 
-/* All elements of the row; where the vector runs along it, whole vectors and then the rest under a
- * mask. */
-static void each_element(Softmax *s, Pass *pass, LBuffer *cell) {
-    Kernel *k = s->rows.k;
-    LBuilder *b = k->b;
-    Dim extent = s->rows.x->type.dims[s->rows.axis], lanes = dim_int(k->dims, s->rows.lanes);
-    bool along = !rows_are_lanes(&s->rows) && s->rows.lanes > 1;
-    Dim whole = along ? dim_floordiv(k->dims, extent, lanes) : extent;
-    Dim rest =
-        along ? dim_sub(k->dims, extent, dim_mul(k->dims, whole, lanes)) : dim_int(k->dims, 0);
-    require(whole && rest);
-    Loop loop = {.scope = scope_begin(k)};
-    loop.loop = lb_for(b, LOOP_SERIAL, "i", lx_int(b, 0), lx_dim(b, whole));
-    LX at = lb_loop_var(b, loop.loop);
-    s->rows.index[s->rows.axis] =
-        along ? lx_ramp(b, lx_muli(b, at, s->rows.lanes), 1, s->rows.lanes) : at;
-    pass(s, cell, NULL);
-    loop_close(k, &loop);
-    if (dim_is(rest, 0)) return;
-    LX begin = lx_dim(b, dim_sub(k->dims, extent, rest));
-    Loop last = loop_open(k, LOOP_SERIAL, "i", lx_int(b, 0),
-                          lx_binary(b, LB_MIN, lx_dim(b, rest), lx_int(b, 1)));
-    s->rows.index[s->rows.axis] = lx_ramp(b, begin, 1, s->rows.lanes);
-    LX mask = lx_binary(b, LB_LT, s->rows.index[s->rows.axis], lx_dim(b, extent));
-    Guards before = guard_push(k, mask);
-    pass(s, cell, mask);
-    guard_pop(k, before);
-    loop_close(k, &last);
-}
-
-static LX row_value(Softmax *s, const char *name, Pass *pass, LBinary op, double identity) {
+static LX row_value(Softmax *s, const char *name, RowPass *pass, LBinary op, double identity) {
     LBuilder *b = s->rows.k->b;
     int64_t one = 1;
     LX zero = lx_int(b, 0);
     LType type = ltype(s->dtype, s->rows.lanes);
     LBuffer *cell = lb_declare(b, name, SPACE_PRIVATE, type, 1, &one);
     lb_store(b, cell, &zero, lx_const(b, type, identity), NULL);
-    each_element(s, pass, cell);
+    rows_pass(&s->rows, pass, cell);
     LX value = lx_load(b, cell, &zero);
     return lb_let(b, name, rows_are_lanes(&s->rows) ? value : lx_reduce(b, op, value));
 }
@@ -96,13 +66,14 @@ static void emit_row(Rows *rows) {
     size_t scope = scope_begin(s->rows.k);
     s->largest = row_value(s, "largest", pass_largest, LB_MAX, -INFINITY);
     s->total = row_value(s, "total", pass_total, LB_ADD, 0);
-    each_element(s, pass_quotients, NULL);
+    rows_pass(&s->rows, pass_quotients, NULL);
     scope_end(s->rows.k, scope);
 }
 
 /* ---- rows by groups of work-items ------------------------------------------------------------ */
 
-static LX group_value(Softmax *s, const GroupRows *rows, Pass *pass, LBinary op, double identity) {
+static LX group_value(Softmax *s, const GroupRows *rows, RowPass *pass, LBinary op,
+                      double identity) {
     Kernel *k = s->rows.k;
     LBuilder *b = k->b;
     int64_t one = 1;
@@ -110,7 +81,7 @@ static LX group_value(Softmax *s, const GroupRows *rows, Pass *pass, LBinary op,
     LBuffer *cell = lb_declare(b, "part", SPACE_PRIVATE, ltype(s->dtype, 1), 1, &one);
     lb_store(b, cell, &zero, lx_const(b, ltype(s->dtype, 1), identity), NULL);
     Loop loop = group_rows_each(k, rows, &s->rows.index[s->rows.axis]);
-    pass(s, cell, NULL);
+    pass(&s->rows, cell, NULL);
     loop_close(k, &loop);
     LBuffer *cells = group_rows_cells(k, rows, s->dtype);
     lb_store(b, cells, own, lx_load(b, cell, &zero), NULL);
@@ -123,7 +94,7 @@ static void rows_by_groups(Softmax *s) {
     s->largest = group_value(s, &rows, pass_largest, LB_MAX, -INFINITY);
     s->total = group_value(s, &rows, pass_total, LB_ADD, 0);
     Loop loop = group_rows_each(s->rows.k, &rows, &s->rows.index[s->rows.axis]);
-    pass_quotients(s, NULL, NULL);
+    pass_quotients(&s->rows, NULL, NULL);
     loop_close(s->rows.k, &loop);
     group_close(s->rows.k, &rows.group);
 }

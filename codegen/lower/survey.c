@@ -52,6 +52,8 @@ static void find_blocks(const Kernel *k, Contraction *c) {
         for (int o = 0; o < c->noperands && c->axes[i].block == 1; o++) {
             int operand = o == 0 ? main_operand(c) : 0;
             int64_t block = block_of(k, &c->operands[operand], i);
+            if (i == c->dot_axis && block % c->dot != 0) continue;
+            if (i == c->dot_axis && block == c->dot) continue; /* a group is one step */
             if (block > 1 && block < extent && extent % block == 0) c->axes[i].block = block;
         }
     }
@@ -149,8 +151,11 @@ static void probe_axis(const Job *job, Contraction *c, int axis) {
     for (int i = 0; i < c->naxes; i++) {
         Dim extent = c->axes[i].extent;
         if (i == axis) extent = dim_ceildiv(k.dims, extent, dim_int(k.dims, lanes));
+        bool grouped = c->dot > 1 && i == c->dot_axis && i != axis;
+        if (grouped) extent = dim_floordiv(k.dims, extent, dim_int(k.dims, c->dot));
         at[i] = lb_loop_var(
             k.b, lb_for(k.b, LOOP_SERIAL, c->axes[i].name, lx_int(k.b, 0), lx_dim(k.b, extent)));
+        if (grouped) at[i] = lx_muli(k.b, at[i], c->dot);
     }
     at[axis] = lx_ramp(k.b, lx_muli(k.b, at[axis], lanes), 1, lanes);
     for (int o = 0; o < c->noperands; o++) {
@@ -158,7 +163,10 @@ static void probe_axis(const Job *job, Contraction *c, int axis) {
         for (int i = 0; i < access->value->type.rank; i++)
             index[i] = probe_value(&k, at, &access->index[i]);
         k.loads = (AccessCounts){0};
-        emit_element(&k, access->value, index);
+        if (c->dot > 1 && axis != c->dot_axis)
+            dot_load(&k, c, o, index);
+        else
+            emit_element(&k, access->value, index);
         access->along[axis] = stride_of(&k.loads);
     }
     if (c->axes[axis].reduced) return;
@@ -172,6 +180,7 @@ static void probe_axis(const Job *job, Contraction *c, int axis) {
 void contraction_survey(const Job *job, Contraction *c) {
     Kernel k;
     kernel_probe(&k, job->l, job->root, job->anchor);
+    dot_survey(&k, c);
     find_blocks(&k, c);
     find_lanes(&k, c);
     find_padded(&k, c);

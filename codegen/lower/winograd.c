@@ -334,7 +334,7 @@ static void emit_kernel(Winograd *w) {
     require(blocks);
     Dim extents[] = {blocks, dim_int(k->dims, parts)};
     LX vars[2];
-    int64_t cost = 2 * w->points * w->points * p->tiles * w->channels * (w->filters / parts);
+    int64_t cost = w->points * w->points * p->tiles * w->channels * (w->filters / parts) / p->lanes;
     Collapsed loops = loops_open(k, 2, extents, names, cost, vars);
     w->block = vars[0];
     w->part = vars[1];

@@ -43,6 +43,7 @@ typedef struct Access {
     AffineIndex index[MAX_RANK]; /* one entry a logical axis of value */
     Stride along[MAX_DOMAIN];    /* of an operand's loads; of the result: of the root's stores */
     bool padded[MAX_DOMAIN];     /* an operand's memory ends with a whole vector along the axis */
+    bool grouped; /* an operand's elements that one dot takes together are neighbours in memory */
 } Access;
 
 typedef enum Combine {
@@ -68,6 +69,9 @@ typedef struct Contraction {
     Access result; /* value: the anchor */
     Combine combine;
     DType dtype; /* of the accumulators */
+    /* A dot instruction takes that many elements of each operand along a reduced axis; 1 or 0: there
+     * is none. Groups start at its multiples. */
+    int dot, dot_axis;
     /* The loops of the reduction in the order in which the operand that is read most lies in
      * memory. */
     int nparts;

@@ -77,7 +77,8 @@ static double vector_cost(const Planner *p, int axis) {
     for (int i = 0; i < c->noperands; i++)
         if (c->operands[i].along[axis] == STRIDE_ANY) step += lanes / reuse(p, i);
     double blocks = (double)ceil_div(p->extent[axis], lanes) / (double)p->extent[axis];
-    if (!c->axes[axis].reduced) return results * blocks * (steps * step + store);
+    int dot = axis != c->dot_axis && c->dot > 1 ? c->dot : 1;
+    if (!c->axes[axis].reduced) return results * blocks * (steps / dot * step + store);
     double across = 2; /* lanes are combined in halves, two operations each */
     for (int n = lanes; n > 1; n /= 2) across += 2;
     return results * (steps * blocks * step + across);
@@ -194,6 +195,37 @@ typedef struct Candidates {
     int count, axes[MAX_TILES];
 } Candidates;
 
+static double operand_bytes(const Planner *p, int operand) {
+    const TensorType *type = &p->c->operands[operand].value->type;
+    double bytes = (double)dtype_bytes(type->dtype);
+    for (int i = 0; i < type->rank; i++) {
+        int64_t size;
+        bytes *= dim_is_int(type->dims[i], &size) ? (double)size : LIKELY_SYMBOL;
+    }
+    return bytes;
+}
+
+static double result_bytes(const Planner *p) {
+    return volume(p, false) * (double)dtype_bytes(p->c->result.value->type.dtype);
+}
+
+static double kernel_bytes(const Planner *p) {
+    double bytes = result_bytes(p);
+    for (int i = 0; i < p->c->noperands; i++) bytes += operand_bytes(p, i);
+    return bytes;
+}
+
+/* After a short reduction as many results wait to be stored as the tile has accumulators. A
+ * processor hides that behind the next tile's sums only where both fit what it looks ahead. Where
+ * elements come from far away, loads that are under way count for more. */
+static double crowding(const Planner *p, const ContractionPlan *plan) {
+    enum { SHORT = 16, MOST_HIDDEN = 16, NEAR = 2 };
+    int accumulators = plan->vectors;
+    for (int t = 0; t < plan->ntiles; t++) accumulators *= plan->tiles[t].size;
+    bool is_near = kernel_bytes(p) < NEAR * (double)p->target->l2_bytes;
+    return is_near && volume(p, true) < SHORT && accumulators > MOST_HIDDEN ? 1.1 : 1;
+}
+
 /* Cycles for the candidates' whole extents. Remainders are code of their own: of two plans that are
  * nearly as fast the one with fewer is better. */
 static double plan_cost(const Planner *p, const Candidates *candidates,
@@ -206,7 +238,7 @@ static double plan_cost(const Planner *p, const Candidates *candidates,
         remainders += extent % plan->tiles[t].size != 0;
         cycles /= (double)extent;
     }
-    return cycles * (1 + 0.02 * remainders);
+    return cycles * (1 + 0.02 * remainders) * crowding(p, plan);
 }
 
 /* Whether axis number n of the candidates may be tiled by size; 1 is no tile. */
@@ -282,8 +314,9 @@ static int64_t innermost_extent(const Planner *p, const ContractionPlan *plan) {
     LoopPart part = p->c->parts[p->c->nparts - 1];
     if (part.axis == plan->vector_axis || !p->fixed[part.axis]) return 0;
     int64_t extent = p->extent[part.axis], block = p->c->axes[part.axis].block;
-    if (part.kind == PART_WHOLE) return extent;
-    return part.kind == PART_INSIDE ? block : extent / block;
+    if (part.kind == PART_BLOCKS) return extent / block;
+    if (part.kind == PART_INSIDE) extent = block;
+    return plan->dot > 1 && part.axis == p->c->dot_axis ? extent / plan->dot : extent;
 }
 
 /* Short bodies are unrolled, so that the loop's own instructions do not count. */
@@ -314,22 +347,13 @@ static bool choose_parallel(const Planner *p, const ContractionPlan *plan) {
     return plan->ntiles > 0;
 }
 
-static double operand_bytes(const Planner *p, int operand) {
-    double elements = 1;
-    for (int i = 0; i < p->c->naxes; i++)
-        if (depends(p, operand, i)) elements *= (double)p->extent[i];
-    return elements * (double)dtype_bytes(p->c->operands[operand].value->type.dtype);
-}
-
 /* Results that the L2 cache will not have kept from the run before: there are many, and what the
  * kernel reads besides pushes them out. Sums have to take a while, or there is no time to win. */
 static bool choose_prefetch(const Planner *p, const ContractionPlan *plan) {
     enum { LEAST_STEPS = 16 };
-    double result = volume(p, false) * (double)dtype_bytes(p->c->result.value->type.dtype);
-    double all = result, cache = (double)p->target->l2_bytes;
+    double cache = (double)p->target->l2_bytes;
     bool along_sums = plan->vector_axis < 0 || p->c->axes[plan->vector_axis].reduced;
-    for (int i = 0; i < p->c->noperands; i++) all += operand_bytes(p, i);
-    return cache > 0 && !along_sums && result > cache / 4 && all > cache &&
+    return cache > 0 && !along_sums && result_bytes(p) > cache / 4 && kernel_bytes(p) > cache &&
            volume(p, true) >= LEAST_STEPS;
 }
 
@@ -344,12 +368,18 @@ static int choose_scalar_axis(const Planner *p) {
 }
 
 /* With the axis's lanes; -1: as many accumulators as a long scalar sum wants. */
+/* Lanes along the dot axis hold one element each. */
+static bool dots_fit(const Contraction *c, int vector_axis) {
+    return c->dot > 1 && vector_axis >= 0 && vector_axis != c->dot_axis;
+}
+
 static ContractionPlan start_plan(const Planner *p, int vector_axis) {
     ContractionPlan plan = {.vector_axis = vector_axis, .lanes = 1, .vectors = 1, .unroll = 1};
     if (vector_axis >= 0)
         plan.lanes = p->c->axes[vector_axis].lanes;
     else
         plan.vector_axis = choose_scalar_axis(p);
+    if (dots_fit(p->c, vector_axis)) plan.dot = p->c->dot;
     return plan;
 }
 
@@ -487,6 +517,7 @@ bool plan_fits(const Contraction *c, const TargetDesc *target, DimContext *dims,
         return false;
     if (plan->task.lanes > 0 || plan->group.kind != GROUP_NONE) return false;
     if (!vector_fits(&p, plan)) return false;
+    if (plan->dot > 1 && (plan->dot != c->dot || !dots_fit(c, plan->vector_axis))) return false;
     for (int t = 0; t < plan->ntiles; t++) {
         int axis = plan->tiles[t].axis;
         if (axis == plan->vector_axis || c->axes[axis].reduced) return false;

@@ -3,7 +3,7 @@
  *
  * The accumulators of one tile stay in registers: `vectors` vectors along the vector axis times the
  * sizes of up to two tiled axes. Text form, e.g. `vector=oc:16x2 tile=ow:14 unroll=1` or
- * `vector=none tile=m:4 unroll=4 parallel=tiles prefetch=results`. What plan_group.h and
+ * `vector=none tile=m:4 unroll=4 parallel=tiles dot=2 prefetch=results`. What plan_group.h and
  * plan_task.h add stands behind that. */
 #ifndef NNC_CODEGEN_SCHEDULE_PLAN_H
 #define NNC_CODEGEN_SCHEDULE_PLAN_H
@@ -22,6 +22,7 @@ typedef struct ContractionPlan {
         int axis, size;
     } tiles[MAX_TILES];
     int unroll;          /* of the innermost reduction loop */
+    int dot;             /* as the contraction's; 1 or 0: elements are multiplied one by one */
     bool parallel_tiles; /* the loops over tiles are spread over threads too */
     bool prefetch;       /* of a tile's results and what is added to them, before its sums */
     GroupPlan group;     /* for devices with groups of work-items */

@@ -14,6 +14,7 @@ void plan_print(const Contraction *c, const ContractionPlan *plan, StrBuf *out) 
         str_printf(out, " tile=%s:%d", c->axes[plan->tiles[i].axis].name, plan->tiles[i].size);
     str_printf(out, " unroll=%d", plan->unroll);
     if (plan->parallel_tiles) str_append(out, " parallel=tiles");
+    if (plan->dot > 1) str_printf(out, " dot=%d", plan->dot);
     if (plan->prefetch) str_append(out, " prefetch=results");
     group_plan_print(c, &plan->group, out);
     task_plan_print(c, &plan->task, out);
@@ -69,6 +70,8 @@ bool plan_parse(const Contraction *c, const char *text, ContractionPlan *plan) {
         if (!parse_tile(c, &text, plan)) return false;
     if (!accept(&text, " unroll=") || !parse_number(&text, &plan->unroll)) return false;
     plan->parallel_tiles = accept(&text, " parallel=tiles");
+    if (accept(&text, " dot=") && (!parse_number(&text, &plan->dot) || plan->dot != c->dot))
+        return false;
     plan->prefetch = accept(&text, " prefetch=results");
     if (*text == '\0') return true;
     if (plan->vector_axis >= 0 || plan->ntiles > 0) return false;

@@ -98,6 +98,8 @@ static bool produce(const Case *c, StrBuf *out) {
     PassContext context = {.module = module, .target = &target, .diag = c->diag, .report = &report};
     const char *step = header(c, "quantize");
     if (step) context.options.quantize_delta = strtod(step, NULL);
+    const char *precision = header(c, "precision");
+    context.options.bf16 = precision && !strcmp(precision, "bf16");
     const char *fp = header(c, "fp");
     context.options.fp_fast = fp && !strcmp(fp, "fast");
     size_t count = choose_passes(c, list);

@@ -332,6 +332,26 @@ Test(plans, convolution_fills_the_registers) {
     arena_destroy(f.arena);
 }
 
+Test(plans, short_sums_leave_room_for_their_results) {
+    static const char *const wanted[] = {"vector=g:16x1 tile=ow:14 tile=oh:2 unroll=1",
+                                         "vector=g:16x1 tile=ow:14 unroll=1"};
+    for (int near = 0; near < 2; near++) {
+        Fixture f = fixture_create();
+        TargetDesc target = test_targets[3];
+        target.l2_bytes = near ? 1 << 20 : 1 << 16;
+        Value *x = relayout(&f, fixture_input(&f, "x", "f32[1, 384, 16, 16]"), "NCHW16c");
+        Value *y = conv(&f, x, "f32[384, 1, 3, 3]", 1, 0, 1, 384);
+        fixture_output(&f, relayout(&f, relayout(&f, y, "NCHW16c"), NULL));
+        LProgram *program = lower_graph(optimized(&f, &target), &target, f.diag);
+        cr_assert_not_null(program, "%s", diag_text(f.diag));
+        bool found = false;
+        for (size_t i = 0; i < program->kernels.len; i++)
+            found = found || strcmp(program->kernels.data[i]->plan, wanted[near]) == 0;
+        cr_expect(found, "no kernel has the plan '%s'", wanted[near]);
+        arena_destroy(f.arena);
+    }
+}
+
 static const TargetDesc gpu = {.fma = true,
                                .cores = 64,
                                .group_items = 256,

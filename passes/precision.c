@@ -1,0 +1,171 @@
+/* Precision: contractions of f32 take operands that are rounded to bf16 and still add up in f32.
+ *
+ * A rounded value v is kept in memory as cast(v, bf16); whoever reads it, contractions and others,
+ * reads cast(cast(v, bf16), f32), with a widening cast of its own that fuses into its kernel. So
+ * nothing is stored twice, and graphs mean the same to every target and to the reference. Casts
+ * stand above operators that only move elements, which then move half the bytes.
+ *
+ * A contraction whose sums are too short for that to pay stays as it is, and so does what
+ * @keep_float names or a quantized weight feeds. Inputs and outputs of the network keep their
+ * type. */
+#include <string.h>
+
+#include "passes/support.h"
+
+typedef struct Precision {
+    Graph *graph;
+    size_t count;   /* values that there were when the pass began; the arrays' length */
+    bool *rounded;  /* by id: is kept in bf16 */
+    Value **narrow; /* by id: the value in bf16 */
+} Precision;
+
+/* ---- which contractions ---------------------------------------------------------------------- */
+
+static bool is_f32(const Value *value) {
+    return value->type.dtype == DT_f32;
+}
+
+/* Products in one sum of a convolution's input channels; fewer are not worth a conversion of the
+ * image. Unknown counts are large. */
+static bool is_worth_it(const Node *conv) {
+    enum { LEAST_CHANNELS = 8 };
+    int64_t channels;
+    const TensorType *weight = &conv->operands[1]->type;
+    return !dim_is_int(weight->dims[1], &channels) || channels >= LEAST_CHANNELS;
+}
+
+static bool takes_rounded(const Node *node) {
+    if (op_info(node->op)->family != FAMILY_CONTRACTION || node->noperands < 2) return false;
+    if (node_annotation(node, "keep_float")) return false;
+    if (!is_f32(node->operands[0]) || !is_f32(node->operands[1])) return false;
+    if (value_is_op(node->operands[1], OP_dequantize)) return false;
+    return node->op != OP_conv2d || is_worth_it(node);
+}
+
+/* ---- which values ---------------------------------------------------------------------------- */
+
+/* Operators whose results hold elements of their f32 operands and nothing else, but for a number
+ * that bf16 has too: it is the same whether they come before the rounding or after it. */
+static bool only_moves(const Node *node) {
+    if (!is_f32(node->results[0])) return false;
+    switch (node->op) {
+    case OP_max_pool2d: return true;
+    case OP_range: return false;
+    case OP_resize: return strcmp(node_attr(node, "mode")->s, "nearest") == 0;
+    case OP_pad: return dtype_represents(DT_bf16, node_float(node, "value"));
+    default: return op_info(node->op)->family == FAMILY_MOVEMENT;
+    }
+}
+
+/* The pass has been here before. */
+static bool is_widened(const Value *value) {
+    return value_is_op(value, OP_cast) && value->def->operands[0]->type.dtype == DT_bf16;
+}
+
+/* What moves a value's elements to it; null where they are computed or come from outside. */
+static const Node *mover_of(const Value *value) {
+    return value->def && only_moves(value->def) ? value->def : NULL;
+}
+
+static void mark_upwards(Precision *p, const Value *value) {
+    if (p->rounded[value->id] || !is_f32(value) || is_widened(value)) return;
+    p->rounded[value->id] = true;
+    const Node *mover = mover_of(value);
+    for (int i = 0; mover && i < mover->nresults; i++) p->rounded[mover->results[i]->id] = true;
+    for (int i = 0; mover && i < mover->noperands; i++) mark_upwards(p, mover->operands[i]);
+}
+
+/* What moves only rounded elements gives rounded ones. */
+static void mark_downwards(Precision *p) {
+    graph_each(p->graph, node) {
+        bool all = only_moves(node);
+        for (int i = 0; all && i < node->noperands; i++)
+            all = !is_f32(node->operands[i]) || p->rounded[node->operands[i]->id];
+        for (int i = 0; all && i < node->nresults; i++) p->rounded[node->results[i]->id] = true;
+    }
+}
+
+static bool mark_all(Precision *p) {
+    bool any = false;
+    graph_each(p->graph, node) {
+        if (!takes_rounded(node)) continue;
+        for (int i = 0; i < 2; i++) {
+            mark_upwards(p, node->operands[i]);
+            any = any || p->rounded[node->operands[i]->id];
+        }
+    }
+    if (any) mark_downwards(p);
+    return any;
+}
+
+/* ---- rewriting ------------------------------------------------------------------------------- */
+
+static Value *new_cast(Builder *b, Value *value, DType to) {
+    return build1(b, OP_cast, value, attr_dtype("to", to));
+}
+
+/* The mover again, on operands in bf16. */
+static void move_narrow(Precision *p, const Node *mover, Builder *b) {
+    Value *operands[MAX_OPERANDS];
+    for (int i = 0; i < mover->noperands; i++) {
+        Value *x = mover->operands[i];
+        operands[i] = is_f32(x) ? p->narrow[x->id] : x;
+    }
+    Node *copy =
+        build_node(b, mover->op, mover->noperands, operands, mover->nattrs, mover->attrs, NULL);
+    for (int i = 0; i < mover->nresults; i++) p->narrow[mover->results[i]->id] = copy->results[i];
+}
+
+/* Stands right after the node. */
+static void narrow_results(Precision *p, Node *node) {
+    Builder b = {.graph = p->graph, .before = node->next, .path = node->path, .span = node->span};
+    if (only_moves(node) && p->rounded[node->results[0]->id]) {
+        move_narrow(p, node, &b);
+        return;
+    }
+    for (int i = 0; i < node->nresults; i++) {
+        Value *value = node->results[i];
+        if (p->rounded[value->id]) p->narrow[value->id] = new_cast(&b, value, DT_bf16);
+    }
+}
+
+static void narrow_inputs(Precision *p) {
+    for (int i = 0; i < p->graph->ninputs; i++) {
+        Value *x = p->graph->inputs[i];
+        Builder b = {
+            .graph = p->graph, .before = p->graph->first, .path = x->path, .span = x->span};
+        if (p->rounded[x->id]) p->narrow[x->id] = new_cast(&b, x, DT_bf16);
+    }
+}
+
+/* The network's inputs lie in memory as they are: only contractions read them rounded. */
+static bool reads_rounded(const Precision *p, const Node *node, const Value *x) {
+    if (x->id >= p->count || !p->narrow[x->id]) return false;
+    return x->def || takes_rounded(node);
+}
+
+static void widen_operands(Precision *p, Node *node) {
+    for (int i = 0; i < node->noperands; i++) {
+        Value *x = node->operands[i];
+        if (!reads_rounded(p, node, x)) continue;
+        Builder b = {.graph = p->graph, .before = node, .path = x->path, .span = x->span};
+        node->operands[i] = new_cast(&b, p->narrow[x->id], DT_f32);
+    }
+}
+
+bool pass_precision(PassContext *context, Graph *graph) {
+    Precision p = {.graph = graph, .count = context->module->value_count};
+    if (!context->options.bf16) return false;
+    p.rounded = arena_array(context->scratch, bool, p.count);
+    p.narrow = arena_array(context->scratch, Value *, p.count);
+    if (!mark_all(&p)) return false;
+    Node *first = graph->first;
+    narrow_inputs(&p);
+    for (Node *node = first, *next; node; node = next) {
+        next = node->next;        /* not what is added in between */
+        narrow_results(&p, node); /* looks at the operands as they were */
+        widen_operands(&p, node);
+    }
+    remove_dead(graph, context->scratch);
+    return true;
+}
