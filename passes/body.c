@@ -109,6 +109,8 @@ Node *enclose(Encloser *e, Node *const *nodes, size_t count, const Node *named) 
     return fused;
 }
 
+/* ---- layouts --------------------------------------------------------------------------------- */
+
 void adopt_operand(Node *node, int i) {
     Graph *body = node->body;
     Value *input = body->inputs[i];
@@ -117,4 +119,12 @@ void adopt_operand(Node *node, int i) {
     Value *plain = build1(&b, OP_relayout, input, attr_layout("layout", NULL));
     graph_replace(body, input, plain);
     plain->def->operands[0] = input;
+}
+
+void yield_layout(Node *node, LayoutRef layout) {
+    Graph *body = node->body;
+    Value *output = body->outputs[0];
+    Builder b = {.graph = body, .path = output->path, .span = output->span};
+    body->outputs[0] = build1(&b, OP_relayout, output, attr_layout("layout", layout));
+    node->results[0]->type = body->outputs[0]->type;
 }

@@ -34,5 +34,7 @@ void encloser_finish(Encloser *e);
 /* The input i of a fused node's body gets the layout of the operand; inside it is seen in the
  * default one. */
 void adopt_operand(Node *node, int i);
+/* The only result of a fused node gets a layout, in the body's last operator. */
+void yield_layout(Node *node, LayoutRef layout);
 
 #endif

@@ -207,12 +207,14 @@ static int weight_operand(const Chooser *c, const Node *node, const Node *contra
     return is_constant(c->constant, outside) && !outside->type.layout ? index : -1;
 }
 
+/* A plain result is turned in registers; that of groups is not worth it, they are small. */
 static LayoutRef weight_layout(const Chooser *c, const Node *contraction, bool x_blocked,
                                bool y_blocked) {
     Layout layout = {0};
     if (c->lanes == 1) return NULL;
     bool found = contraction->op == OP_conv2d
-                     ? y_blocked && conv_weight_layout(c, contraction, x_blocked, &layout)
+                     ? (y_blocked || node_int(contraction, "groups") == 1) &&
+                           conv_weight_layout(c, contraction, x_blocked, &layout)
                      : matrix_layout(c, contraction, &layout);
     return found ? module_layout(c->context->module, &layout) : NULL;
 }
@@ -241,14 +243,6 @@ static void enclose_touched(Chooser *c, bool *yields_blocks) {
 }
 
 /* ---- applying -------------------------------------------------------------------------------- */
-
-static void yield_layout(Node *node, LayoutRef layout) {
-    Graph *body = node->body;
-    Value *output = body->outputs[0];
-    Builder b = {.graph = body, .path = output->path, .span = output->span};
-    body->outputs[0] = build1(&b, OP_relayout, output, attr_layout("layout", layout));
-    node->results[0]->type = body->outputs[0]->type;
-}
 
 /* The image of a convolution, seen from inside the body, is a blocked operand or made from one. */
 static bool image_is_blocked(const Chooser *c, const Node *contraction) {

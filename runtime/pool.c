@@ -133,7 +133,6 @@ static void *work(void *data) {
             /* Either the caller sees a sleeper, or the sleeper that there is another job. */
             atomic_fetch_add(&pool->sleepers, 1);
             while (atomic_load(&pool->jobs) == seen) futex_wait(&pool->jobs, seen);
-            atomic_fetch_sub(&pool->sleepers, 1);
         }
         seen = atomic_load(&pool->jobs);
         if (atomic_load_explicit(&pool->stop, memory_order_relaxed)) return NULL;
@@ -141,9 +140,13 @@ static void *work(void *data) {
     }
 }
 
-static void announce(Pool *pool, size_t wanted) {
+/* Who is woken once counts as awake, though it may be long until it runs: waking costs more than a
+ * small job. */
+static void announce(Pool *pool) {
     atomic_fetch_add(&pool->jobs, 1);
-    if (atomic_load(&pool->sleepers) > 0) futex_wake(&pool->jobs, wanted);
+    if (atomic_load(&pool->sleepers) == 0) return;
+    atomic_store(&pool->sleepers, 0);
+    futex_wake(&pool->jobs, pool->shares);
 }
 
 /* ---- the caller ------------------------------------------------------------------------------ */
@@ -158,7 +161,7 @@ static void run_job(Pool *pool, nn_task *task, void *argument, size_t first, uin
         uint64_t items = share_of(count * i / pool->threads, count * (i + 1) / pool->threads);
         atomic_store_explicit(&pool->share[i].items, items, memory_order_release);
     }
-    announce(pool, count - 1);
+    announce(pool);
     report(pool, run_items(pool, 0));
     uint32_t rest;
     while ((rest = atomic_load_explicit(&pool->rest, memory_order_acquire) & MOST_ITEMS) != 0) {
@@ -236,7 +239,7 @@ void pool_destroy(Pool *pool) {
     /* After fork the child has the memory but none of the threads. */
     if (pool->process == getpid()) {
         atomic_store_explicit(&pool->stop, true, memory_order_relaxed);
-        announce(pool, pool->threads);
+        announce(pool);
         for (size_t i = 1; i < pool->threads; i++) pthread_join(pool->workers[i].thread, NULL);
     }
     free(pool);

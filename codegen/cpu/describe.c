@@ -23,6 +23,23 @@ static int64_t ask_system(int name, int64_t fallback) {
     return value > 0 ? value : fallback;
 }
 
+/* Processors that start one fma per cycle of vectors that wide, where others start two: AMD's in two
+ * halves, Intel's client cores with both narrower units together. */
+static const struct {
+    const char *cpu;
+    int vector_bits;
+} single_fma[] = {
+    {"znver1", 256},         {"znver4", 512},    {"cannonlake", 512},
+    {"icelake-client", 512}, {"tigerlake", 512}, {"rocketlake", 512},
+};
+
+static int x86_fma_ports(const char *cpu, int vector_bits) {
+    for (size_t i = 0; i < COUNT_OF(single_fma); i++)
+        if (vector_bits == single_fma[i].vector_bits && strcmp(single_fma[i].cpu, cpu) == 0)
+            return 1;
+    return 2;
+}
+
 static void describe_x86(const CpuMachine *machine, TargetDesc *desc) {
     bool wide = cpu_has(machine, HAS_AVX512BW | HAS_AVX512DQ | HAS_AVX512VL);
     desc->vector_bits = wide ? 512 : cpu_has(machine, HAS_AVX2) ? 256 : 128;
@@ -31,7 +48,7 @@ static void describe_x86(const CpuMachine *machine, TargetDesc *desc) {
     desc->masked_tails = wide;
     desc->broadcast_operand = wide;
     desc->fma = cpu_has(machine, HAS_FMA);
-    desc->fma_ports = 2;
+    desc->fma_ports = x86_fma_ports(machine->cpu, desc->vector_bits);
     desc->vnni = cpu_has(machine, wide ? HAS_AVX512VNNI : HAS_AVXVNNI);
     desc->bf16_dot = wide && cpu_has(machine, HAS_AVX512BF16);
     desc->amx_int8 = wide && cpu_has(machine, HAS_AMX_TILE | HAS_AMX_INT8);

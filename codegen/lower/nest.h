@@ -47,6 +47,13 @@ enum { MAX_REGIONS = 3 };
 int make_regions(DimContext *dims, Dim extent, int size, bool is_vector, int lanes,
                  Region *regions);
 
+/* While turned results are stored: the lanes lie along a tiled axis, from `first` in the tile on,
+ * and are those of one element along the vector axis. */
+typedef struct Turn {
+    int axis;
+    LX first, lane;
+} Turn;
+
 typedef struct Nest {
     Kernel *k;
     const Contraction *c;
@@ -59,6 +66,7 @@ typedef struct Nest {
     bool masked;
     LX vector;             /* which of them */
     LBuffer *accumulators; /* [tile 0][tile 1][vector] */
+    const Turn *turn;      /* null: the lanes lie along the vector axis */
     bool unclipped;        /* the reduction's loops run through all of it: loads are tested */
 } Nest;
 
@@ -73,6 +81,8 @@ LX nest_load(const Nest *n, int operand);
 LX nest_identity(const Nest *n);
 LX nest_combine(const Nest *n, LX sum, LX const *x);
 void nest_store(Nest *n, LX value);
+/* Stores a tile's results turned in registers; false where that is not the way (nest_turn.c). */
+bool nest_turn(Nest *n);
 
 /* The results of a tile whose epilogue is a long formula (nest_finish.c). */
 bool nest_finish_is_long(const Nest *n);

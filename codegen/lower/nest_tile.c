@@ -13,9 +13,12 @@
 LX nest_index(const Nest *n, int axis) {
     LBuilder *b = n->k->b;
     int t = nest_tile_of(n, axis);
+    if (n->turn && axis == n->turn->axis)
+        return lx_ramp(b, lx_add(b, n->at[axis], n->turn->first), 1, n->plan->lanes);
     if (t >= 0) return lx_add(b, n->at[axis], n->within[t]);
     if (axis != n->plan->vector_axis) return n->at[axis];
     LX first = lx_add(b, n->at[axis], lx_muli(b, n->vector, n->plan->lanes));
+    if (n->turn) return lx_add(b, first, n->turn->lane);
     return lx_ramp(b, first, 1, n->plan->lanes);
 }
 
@@ -406,7 +409,7 @@ void nest_tile(Nest *n) {
     reduction_loops(n, 0);
     if (nest_finish_is_long(n))
         nest_finish_long(n);
-    else
+    else if (!nest_turn(n))
         tile_rows(n, 0, finish_vectors, NULL);
     scope_end(n->k, scope);
 }

@@ -55,13 +55,25 @@ static double reuse(const Planner *p, int operand) {
     return times < MOST ? times : MOST;
 }
 
+/* Of a vector of results: element by element, or turned in registers where they lie side by side
+ * along another axis. */
+static double store_cost(const Contraction *c, int axis) {
+    enum { TURNED = 6 };
+    int lanes = c->axes[axis].lanes;
+    if (c->result.along[axis] != STRIDE_ANY) return 1;
+    for (int i = 0; i < c->naxes; i++)
+        if (!c->axes[i].reduced && c->result.along[i] == STRIDE_ONE && lanes > TURNED)
+            return TURNED;
+    return lanes;
+}
+
 /* Operations, vector or scalar, of the whole nest with that vector axis (-1: none). */
 static double vector_cost(const Planner *p, int axis) {
     const Contraction *c = p->c;
     double results = volume(p, false), steps = volume(p, true);
     if (axis < 0) return results * (steps + 1);
     int lanes = c->axes[axis].lanes;
-    double step = 1, store = c->result.along[axis] == STRIDE_ANY ? lanes : 1;
+    double step = 1, store = store_cost(c, axis);
     for (int i = 0; i < c->noperands; i++)
         if (c->operands[i].along[axis] == STRIDE_ANY) step += lanes / reuse(p, i);
     double blocks = (double)ceil_div(p->extent[axis], lanes) / (double)p->extent[axis];
@@ -133,19 +145,22 @@ static int registers_needed(const Planner *p, const ContractionPlan *plan, int t
 /* Cycles of one step of the reduction in a tile of these sizes. */
 static double step_cycles(const Planner *p, const ContractionPlan *plan, int vectors,
                           const int *sizes) {
-    double fmas = vectors, loads = 0;
+    double fmas = vectors, loads = 0, waits = 0;
     for (int t = 0; t < plan->ntiles; t++) fmas *= sizes[t];
     for (int i = 0; i < p->c->noperands; i++) {
         double n = depends(p, i, plan->vector_axis) ? vectors : 1;
         for (int t = 0; t < plan->ntiles; t++)
             if (depends(p, i, plan->tiles[t].axis)) n *= sizes[t];
         loads += n;
+        waits += n / (depends(p, i, plan->vector_axis) ? 8 : 16);
     }
     int ports = p->target->fma_ports > 0 ? p->target->fma_ports : 1;
     double cycles = fmas / ports;
     if (loads / LOADS_PER_CYCLE > cycles) cycles = loads / LOADS_PER_CYCLE;
     if (cycles < FMA_LATENCY) cycles = FMA_LATENCY;
-    return cycles + 0.5; /* the loop itself */
+    /* The loop itself, and that loads now and then wait: vectors, which are streamed, more often than
+     * single elements, of which a line holds several. */
+    return cycles + 0.5 + waits;
 }
 
 /* Sum over main tiles and remainders, axis by axis. */

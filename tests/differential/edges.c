@@ -16,6 +16,8 @@ static const Family families[] = {
     {"product", OP_dense, "x$: f32[{a}, {b}]", "relu(dense(x$, {c}))", "f32[{a}, {c}]", false,
      NULL},
     {"row", OP_dense, "x$: f32[1, {b}]", "dense(x$, {c})", "f32[1, {c}]", false, NULL},
+    {"page", OP_dense, "x$: f32[{a}, {b}]", "dense(relu(dense(x$, 1024, name=\"c$\")), {c})",
+     "f32[{a}, {c}]", false, NULL},
     {"matmul", OP_matmul, "x$: f32[{a}, {b}], z$: f32[{b}, {c}]", "matmul(x$, z$)", "f32[{a}, {c}]",
      false, NULL},
     {"batch", OP_matmul, "x$: f32[3, {a}, {b}], z$: f32[3, {b}, {c}]", "matmul(x$, z$)",

@@ -76,17 +76,17 @@ Test(choose_layouts, weights_of_convolutions) {
                      "f32[8, 3, 3, 3]{split(0,4) permute(0,2,3,4,1)}");
     cr_expect_str_eq(layout_of(&net, kernel_of(&net, OP_conv2d, 1)->operands[1]),
                      "f32[12, 8, 3, 3]{split(0,4) split(2,4) permute(0,2,4,5,3,1)}");
-    /* An output that stays NCHW is vectorized along its width. */
+    /* An output stays NCHW; vectors lie along its channels all the same. */
     cr_expect_str_eq(layout_of(&net, kernel_of(&net, OP_conv2d, 2)->operands[1]),
-                     "f32[8, 12, 1, 1]");
+                     "f32[8, 12, 1, 1]{split(0,4) split(2,4) permute(0,2,4,5,3,1)}");
     expect_hidden(&net);
     net_expect_same(&net, 1e-5);
     net_free(&net);
 }
 
 Test(choose_layouts, channels_must_fill_blocks) {
-    Net net = load_lanes("network t(x: f32[N, 3, 8, 8]) -> (y: f32[N, 4, 4, 4]) {\n"
-                         "  a = conv2d(x, 10, kernel=3)\n  y = conv2d(a, 4, kernel=3)\n}\n",
+    Net net = load_lanes("network t(x: f32[N, 3, 8, 8]) -> (y: f32[N, 6, 4, 4]) {\n"
+                         "  a = conv2d(x, 10, kernel=3)\n  y = conv2d(a, 6, kernel=3)\n}\n",
                          4);
     cr_expect_eq(net_count(&net, OP_relayout), 0);
     net_free(&net);

@@ -162,6 +162,19 @@ Test(lower_convolution, any_layout) {
     }
 }
 
+/* Vectors along the channels of a plain image: its rows are shorter than a square, as long, longer. */
+Test(lower_convolution, turned_results) {
+    static const char *const shapes[] = {"f32[2, 3, 5, 3]", "f32[1, 3, 4, 16]", "f32[1, 3, 3, 37]"};
+    for (size_t i = 0; i < COUNT_OF(shapes); i++) {
+        Fixture f = fixture_create();
+        Value *w = fixture_weight(&f, "f32[32, 3, 3, 3]");
+        Value *blocked = relayout(&f, w, "split(0,16) permute(0,2,3,4,1)");
+        Value *x = fixture_input(&f, "x", shapes[i]);
+        Value *y = build2(&f.b, OP_conv2d, x, blocked, INTS("pad", 1, 1, 1, 1));
+        finish(&f, build1(&f.b, OP_relu, y));
+    }
+}
+
 /* ---- reductions ------------------------------------------------------------------------------ */
 
 Test(lower_reduction, axes) {
