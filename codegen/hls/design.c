@@ -85,7 +85,8 @@ static void number_calls(Maker *b) {
         const LCall *call = &program->calls.data[c];
         bool live = false;
         for (int p = 0; p < call->kernel->nparams; p++) {
-            live = live || (writes(call, p) && wanted[call->args[p]->id]);
+            const LTensor *tensor = call->args[p];
+            live = live || (writes(call, p) && wanted[tensor->id] && !dim_is(tensor->elements, 0));
         }
         for (int p = 0; live && p < call->kernel->nparams; p++) {
             if (reads(call, p)) wanted[call->args[p]->id] = true;
