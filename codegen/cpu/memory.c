@@ -215,8 +215,28 @@ static LV all_on(Function *f, int lanes) {
     return unit_splat(LLVMConstInt(f->unit->i1, 1, false), lanes);
 }
 
+/* A single element as the first of two. */
+static LV first_of_two(Function *f, LV x, LV rest) {
+    LV index[] = {unit_int(f->unit, 0), unit_int(f->unit, 1)};
+    LT type = LLVMVectorType(LLVMTypeOf(x), 2);
+    LV both = LLVMBuildInsertElement(f->b, LLVMGetPoison(type), x, index[0], "");
+    return rest ? LLVMBuildInsertElement(f->b, both, rest, index[1], "") : both;
+}
+
+/* LLVM 19 crashes on what its optimizer makes of an f16 loaded as a vector of one for aarch64. */
+static bool needs_two(const Function *f, LT memory) {
+    return f->unit->machine->arch == ARCH_AARCH64 && memory == f->unit->i16;
+}
+
 static LV masked_load(Function *f, Access access, LT memory, unsigned align, LV mask,
                       LV passthrough) {
+    if (needs_two(f, memory)) {
+        LV off = LLVMConstInt(f->unit->i1, 0, false);
+        LV rest = passthrough ? first_of_two(f, passthrough, passthrough) : NULL;
+        LV pair = masked_load(f, access, LLVMVectorType(memory, 2), align,
+                              first_of_two(f, mask, off), rest);
+        return LLVMBuildExtractElement(f->b, pair, unit_int(f->unit, 0), "");
+    }
     LT type = vector1_type(memory);
     LV rest = passthrough ? vector1(f, passthrough) : LLVMGetPoison(type);
     LV bytes = LLVMConstInt(f->unit->i32, align, false);
