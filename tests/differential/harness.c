@@ -17,6 +17,7 @@ const Way ways[WAY_COUNT] = {
     {"native -O2", NULL, 2, 0, NULL, NULL, NULL},
     {"x86-64-v2 -O2", "x86-64-v2", 2, 0, NULL, NULL, NULL},
     {"x86-64-v3 -O2", "x86-64-v3", 2, 0, NULL, NULL, NULL},
+    {"x86-64-v4 -O2", "x86-64-v4", 2, 0, NULL, NULL, NULL},
 };
 const Way opencl_way = {"opencl -O2", NULL, 2, 0, "opencl", NULL, NULL};
 const Way opencl_gpu_way = {"opencl generic-gpu -O2", NULL, 2, 0, "opencl", "generic-gpu", NULL};
@@ -42,6 +43,7 @@ bool way_runs_here(const Way *way) {
 #if defined(__x86_64__)
     if (strcmp(way->cpu, "x86-64-v2") == 0) return __builtin_cpu_supports("x86-64-v2");
     if (strcmp(way->cpu, "x86-64-v3") == 0) return __builtin_cpu_supports("x86-64-v3");
+    if (strcmp(way->cpu, "x86-64-v4") == 0) return __builtin_cpu_supports("x86-64-v4");
 #endif
     return false;
 }
