@@ -104,7 +104,7 @@ static int spread_axes(const Nest *n, Spread *list) {
         Spread *s = &list[count++];
         *s = (Spread){.axis = i};
         if (is_vector_axis(n, i))
-            s->count = vector_regions(n, s->regions);
+            s->count = vector_regions(n, i, plan->vectors, plan->lanes, s->regions);
         else if (t >= 0)
             s->count = tile_regions(n, t, s->regions);
     }
@@ -168,6 +168,11 @@ static void nest_emit(Nest *n) {
     n->vectors = plan->vectors;
     if (plan->task.lanes > 0) {
         nest_task(n);
+        emit_border(n->k);
+        return;
+    }
+    if (plan->matrix.depth > 0) {
+        nest_matrix(n);
         emit_border(n->k);
         return;
     }

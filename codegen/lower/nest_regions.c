@@ -89,8 +89,7 @@ static void add_vectors(RegionList *l, int size, int lanes) {
     add_masked(l, lanes);
 }
 
-int vector_regions(const Nest *n, Region *regions) {
-    int axis = n->plan->vector_axis, size = n->plan->vectors, lanes = n->plan->lanes;
+int vector_regions(const Nest *n, int axis, int size, int lanes, Region *regions) {
     Dim extent = n->c->axes[axis].extent;
     RegionList l = {n->k->dims, extent, dim_int(n->k->dims, 0), 0, regions};
     Interval inside;

@@ -279,7 +279,7 @@ static void clip(Nest *n, int axis, LX *begin, LX *extent) {
 static void vector_reduction(Nest *n, int part) {
     Region regions[MAX_REGIONS];
     int axis = n->plan->vector_axis, lanes = n->plan->lanes, all = n->vectors;
-    int count = vector_regions(n, regions);
+    int count = vector_regions(n, axis, n->plan->vectors, lanes, regions);
     for (int r = 0; r < count; r++) {
         LBuilder *b = n->k->b;
         Loop loop = loop_open(n->k, LOOP_SERIAL, n->c->axes[axis].name, lx_int(b, 0),
@@ -423,6 +423,12 @@ void nest_tile(Nest *n) {
 
 LX nest_load(const Nest *n, int operand) {
     return load_operand(n, operand);
+}
+
+void nest_operand_index(const Nest *n, int operand, LX *index) {
+    const Access *access = &n->c->operands[operand];
+    for (int i = 0; i < access->value->type.rank; i++)
+        index[i] = affine_value(n, &access->index[i]);
 }
 
 LX nest_identity(const Nest *n) {
