@@ -12,10 +12,13 @@ Compilation *compilation_create(const Options *options, Arena *arena) {
     c->options = options;
     c->arena = arena;
     c->diag = diag_create(arena, stderr);
+    /* Where there are none to be had, this one does the work. */
+    (void)nn_default_options((size_t)options->jobs, &c->threads);
     return c;
 }
 
 void compilation_destroy(Compilation *c) {
+    nn_release_options(&c->threads);
     str_free(&c->report);
 }
 
@@ -53,6 +56,7 @@ bool setup_target(Compilation *c) {
         .bf16 = o->precision && strcmp(o->precision, "bf16") == 0,
         .external_weights = o->weights_out != NULL,
         .runs_here = c->runs_here,
+        .workers = {c->threads.parallel_for, c->threads.pool},
     };
     if (!c->target->describe(&c->target_options, &c->desc, c->arena, c->diag))
         return fail(c, EXIT_USAGE);
