@@ -3,7 +3,6 @@
 #define NNC_CODEGEN_TARGET_H
 
 #include "ir/base/file.h"
-#include "ir/base/workers.h"
 #include "ir/loop.h"
 #include "ir/target_desc.h"
 #include "nn/nn.h"
@@ -51,7 +50,6 @@ typedef struct TargetOptions {
     uint64_t source_hash;   /* goes into the artifact */
     const Samples *samples; /* emit: where the target wants them, else null */
     const StepHook *hook;   /* load: null: none */
-    Workers workers;        /* to compile on; what comes out does not depend on them */
 } TargetOptions;
 
 /* Files that one compilation writes, in memory. */

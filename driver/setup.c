@@ -56,7 +56,6 @@ bool setup_target(Compilation *c) {
         .bf16 = o->precision && strcmp(o->precision, "bf16") == 0,
         .external_weights = o->weights_out != NULL,
         .runs_here = c->runs_here,
-        .workers = {c->threads.parallel_for, c->threads.pool},
     };
     if (!c->target->describe(&c->target_options, &c->desc, c->arena, c->diag))
         return fail(c, EXIT_USAGE);

@@ -90,7 +90,7 @@ static void compile_object(void *data, size_t index) {
 /* The objects of all parts as one. */
 static ObjectCode compile_parts(Compilation *c, Arena *arena) {
     size_t count = c->parts.len;
-    workers_run(c->unit->options->workers, compile_object, c, count);
+    workers_run(c->unit->program->module->workers, compile_object, c, count);
     ObjectCode *objects = arena_array(c->unit->arena, ObjectCode, count);
     for (size_t i = 0; i < count; i++) objects[i] = c->parts.data[i].code;
     return objects_join(objects, count, c->unit->arena, arena);
