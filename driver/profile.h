@@ -69,6 +69,18 @@ void profile_work(Profile *profile, const int64_t *symbols);
 /* A weight is used once or twice: time goes into bringing weights in. */
 bool profile_is_one_row(const ProfileRow *row);
 void profile_limits(Profile *profile);
+/* The kernels that one kind of arithmetic binds, taken together. share_of_limit weighs each by its
+ * work: the least time of all over the time of all. */
+typedef struct ProfileBound {
+    size_t kernels, far;
+    double seconds, share_of_limit;
+} ProfileBound;
+ProfileBound profile_bound(const Profile *profile, LimitKind arithmetic);
+/* Whether arithmetic binds the row, it takes more of the time than PROFILE_COUNTS, and reaches less
+ * of its limit than PROFILE_FAR. */
+#define PROFILE_COUNTS 0.01
+#define PROFILE_FAR    0.7
+bool profile_is_far(const Profile *profile, const ProfileRow *row);
 
 /* ---- what it looks like ---------------------------------------------------------------------- */
 

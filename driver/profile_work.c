@@ -74,3 +74,23 @@ void profile_limits(Profile *p) {
         footprint += (double)arena;
     for (size_t i = 0; i < p->count; i++) find_limit(p, footprint, &p->rows[i]);
 }
+
+bool profile_is_far(const Profile *p, const ProfileRow *row) {
+    return row->limit < LIMIT_COUNT && limit_is_compute(row->limit) &&
+           row->seconds > PROFILE_COUNTS * p->sum && row->share_of_limit < PROFILE_FAR;
+}
+
+ProfileBound profile_bound(const Profile *p, LimitKind arithmetic) {
+    ProfileBound bound = {0};
+    double least = 0;
+    for (size_t i = 0; i < p->count; i++) {
+        const ProfileRow *row = &p->rows[i];
+        if (row->limit != arithmetic) continue;
+        bound.kernels++;
+        bound.far += profile_is_far(p, row);
+        bound.seconds += row->seconds;
+        least += row->seconds * row->share_of_limit;
+    }
+    bound.share_of_limit = bound.seconds > 0 ? least / bound.seconds : 0;
+    return bound;
+}

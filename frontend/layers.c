@@ -109,63 +109,57 @@ static bool needs_filters(const LayerCall *c, int64_t channels) {
     return false;
 }
 
-static bool conv2d_pad(const LayerCall *c, Attr *pad) {
+/* pad="same" as numbers. */
+static bool pad_in_numbers(const LayerCall *c, OpKind op, Attr *pad) {
     if (pad->kind != ATTR_STRING) return true;
+    Span span = layer_argument_span(c, "pad");
+    const int64_t *kernel = layer_argument(c, "kernel")->ints,
+                  *stride = layer_argument(c, "stride")->ints,
+                  *dilation = layer_argument(c, "dilation")->ints;
     int64_t *sides = arena_array(c->e->arena, int64_t, 4);
-    if (!same_pad(c->e, layer_argument_span(c, "pad"), &c->x->type,
-                  layer_argument(c, "kernel")->ints, layer_argument(c, "stride")->ints,
-                  layer_argument(c, "dilation")->ints, sides))
-        return false;
+    bool known = op == OP_conv2d
+                     ? same_pad(c->e, span, &c->x->type, kernel, stride, dilation, sides)
+                     : same_pad_transposed(c->e, span, kernel, stride, dilation,
+                                           layer_argument(c, "output_pad")->ints, sides);
     *pad = attr_ints("pad", 4, sides);
-    return true;
+    return known;
 }
 
-/* weight [filters, channels / groups, kernel], bias [filters] */
+/* weight [filters, channels / groups, kernel], transposed [channels, filters / groups, kernel];
+ * bias [filters]. The operator's attributes are arguments of the layer. */
+static Val build_convolution(const LayerCall *c, OpKind op) {
+    int64_t channels, filters = layer_argument(c, "filters")->i,
+                      groups = layer_argument(c, "groups")->i;
+    if (!layer_needs_float_of_rank(c, 4, 4) || !layer_known_size(c, 1, "channels", &channels) ||
+        !needs_filters(c, channels))
+        return val_error();
+    Attr attrs[MAX_LAYER_ATTRS];
+    int nattrs = 0;
+    for (int i = 0; i < c->signature->nattrs; i++) {
+        if (op_attr_index(op, c->attrs[i].name) < 0) continue;
+        attrs[nattrs] = c->attrs[i];
+        if (strcmp(attrs[nattrs].name, "pad") == 0 && !pad_in_numbers(c, op, &attrs[nattrs]))
+            return val_error();
+        nattrs++;
+    }
+    const int64_t *kernel = layer_argument(c, "kernel")->ints;
+    int64_t shape[4] = {filters, channels / groups, kernel[0], kernel[1]};
+    if (op == OP_conv_transpose2d) {
+        shape[0] = channels;
+        shape[1] = filters / groups;
+    }
+    bool bias = layer_argument(c, "bias")->i;
+    Value *parameters[2] = {layer_parameter(c, "weight", 4, shape)};
+    if (parameters[0] && bias) parameters[1] = layer_parameter(c, "bias", 1, &filters);
+    return operation(c, op, bias ? 2 : 1, parameters, nattrs, attrs);
+}
+
 static Val build_conv2d(const LayerCall *c) {
-    int64_t channels, filters = layer_argument(c, "filters")->i,
-                      groups = layer_argument(c, "groups")->i;
-    if (!layer_needs_float_of_rank(c, 4, 4) || !layer_known_size(c, 1, "channels", &channels) ||
-        !needs_filters(c, channels))
-        return val_error();
-    Attr attrs[] = {*layer_argument(c, "stride"), *layer_argument(c, "pad"),
-                    *layer_argument(c, "dilation"), *layer_argument(c, "groups")};
-    if (!conv2d_pad(c, &attrs[1])) return val_error();
-    const int64_t *kernel = layer_argument(c, "kernel")->ints;
-    bool bias = layer_argument(c, "bias")->i;
-    Value *parameters[2] = {layer_parameter(
-        c, "weight", 4, (int64_t[]){filters, channels / groups, kernel[0], kernel[1]})};
-    if (parameters[0] && bias) parameters[1] = layer_parameter(c, "bias", 1, &filters);
-    return operation(c, OP_conv2d, bias ? 2 : 1, parameters, COUNT_OF(attrs), attrs);
+    return build_convolution(c, OP_conv2d);
 }
 
-static bool conv_transpose2d_pad(const LayerCall *c, Attr *pad) {
-    if (pad->kind != ATTR_STRING) return true;
-    int64_t *sides = arena_array(c->e->arena, int64_t, 4);
-    if (!same_pad_transposed(c->e, layer_argument_span(c, "pad"), layer_argument(c, "kernel")->ints,
-                             layer_argument(c, "stride")->ints, layer_argument(c, "dilation")->ints,
-                             layer_argument(c, "output_pad")->ints, sides))
-        return false;
-    *pad = attr_ints("pad", 4, sides);
-    return true;
-}
-
-/* weight [channels, filters / groups, kernel], bias [filters] */
 static Val build_conv_transpose2d(const LayerCall *c) {
-    int64_t channels, filters = layer_argument(c, "filters")->i,
-                      groups = layer_argument(c, "groups")->i;
-    if (!layer_needs_float_of_rank(c, 4, 4) || !layer_known_size(c, 1, "channels", &channels) ||
-        !needs_filters(c, channels))
-        return val_error();
-    Attr attrs[] = {*layer_argument(c, "stride"), *layer_argument(c, "pad"),
-                    *layer_argument(c, "output_pad"), *layer_argument(c, "dilation"),
-                    *layer_argument(c, "groups")};
-    if (!conv_transpose2d_pad(c, &attrs[1])) return val_error();
-    const int64_t *kernel = layer_argument(c, "kernel")->ints;
-    bool bias = layer_argument(c, "bias")->i;
-    Value *parameters[2] = {layer_parameter(
-        c, "weight", 4, (int64_t[]){channels, filters / groups, kernel[0], kernel[1]})};
-    if (parameters[0] && bias) parameters[1] = layer_parameter(c, "bias", 1, &filters);
-    return operation(c, OP_conv_transpose2d, bias ? 2 : 1, parameters, COUNT_OF(attrs), attrs);
+    return build_convolution(c, OP_conv_transpose2d);
 }
 
 /* weight [units, in], or [in, units] for weight="io"; bias [units] */

@@ -1,7 +1,7 @@
 /* Layouts for vectors. Every kernel is right with every layout: this is about speed alone.
  *
  * Activations between convolutions are blocked by channels (NCHW16c where a vector holds 16
- * floats): results of convolutions, and of windows, pads and pointwise kernels that read such, and
+ * floats, NCHW8c for 24 or 40 channels): results of convolutions, and of windows, pads and pointwise kernels that read such, and
  * of what moves blocks as a whole.
  * Inputs and outputs of the network keep the default. Weights of a contraction whose result's
  * channels are vectors get those channels last: a vector of weights then meets a broadcast element
@@ -23,8 +23,7 @@ typedef struct Chooser {
     PassContext *context;
     Graph *graph;
     ConstantMarks constant;
-    int lanes;           /* 1: layouts are for streams */
-    LayoutRef blocked;   /* NCHW<lanes>c; for streams NHWC */
+    int lanes;           /* of a whole block; 1: layouts are for streams */
     bool *wanted;        /* by value id: is to be blocked */
     VEC(Node *) touched; /* kernels that read, yield, or have weights in, a layout */
 } Chooser;
@@ -67,10 +66,29 @@ static bool fixed(Dim dim, int64_t *value) {
     return dim_is_int(dim, value) && *value > 0;
 }
 
+/* Of so many channels: whole vectors, or halves of the widest; 0: they fill neither. */
+static int block_of(const Chooser *c, Dim channels) {
+    enum { LEAST_HALF = 8 };
+    int64_t count;
+    if (!fixed(channels, &count)) return 0;
+    if (count % c->lanes == 0) return c->lanes;
+    int half = c->lanes / 2;
+    return half >= LEAST_HALF && count % half == 0 ? half : 0;
+}
+
 static bool fits_blocks(const Chooser *c, const TensorType *type) {
-    int64_t channels;
     return type->rank == 4 && dtype_is_float(type->dtype) && !type->layout &&
-           fixed(type->dims[1], &channels) && channels > 1 && channels % c->lanes == 0;
+           !dim_is(type->dims[1], 1) && block_of(c, type->dims[1]) > 0;
+}
+
+/* NCHW16c and the like; for streams NHWC. */
+static LayoutRef blocked_layout(const Chooser *c, const TensorType *type) {
+    Layout layout = {.nsteps = 1};
+    if (c->context->target->streams)
+        layout.steps[0] = (LayoutStep){.kind = LAYOUT_PERMUTE, .count = 4, .order = {0, 2, 3, 1}};
+    else
+        layout = layout_blocked(4, 1, block_of(c, type->dims[1]));
+    return module_layout(c->context->module, &layout);
 }
 
 /* One filter a channel: whole blocks of channels are computed alike. */
@@ -85,7 +103,8 @@ static bool filters_fit(const Chooser *c, const Node *conv) {
     int64_t filters;
     if (conv->op != OP_conv2d || !fixed(conv->operands[1]->type.dims[0], &filters)) return false;
     int64_t groups = is_depthwise(conv) ? 1 : node_int(conv, "groups");
-    return filters % (groups * c->lanes) == 0;
+    int block = block_of(c, conv->operands[1]->type.dims[0]);
+    return block > 0 && filters % (groups * block) == 0;
 }
 
 /* Whether the node reads a blocked value, with as many channels as it yields unless it moves whole
@@ -102,7 +121,7 @@ static bool is_fed(const Chooser *c, const Node *node, bool moves_blocks) {
 static bool wants_blocks(const Chooser *c, const Node *node, const Kind *kind) {
     if (node->nresults != 1 || !fits_blocks(c, &node->results[0]->type)) return false;
     bool moves_blocks = kind->moves_channels && !c->context->target->streams &&
-                        moves_channel_blocks(node, c->lanes);
+                        moves_channel_blocks(node, block_of(c, node->results[0]->type.dims[1]));
     if (kind->other_anchor || (kind->moves_channels && !moves_blocks)) return false;
     for (int i = 0; i < c->graph->noutputs; i++) {
         if (c->graph->outputs[i] == node->results[0]) return false;
@@ -142,19 +161,20 @@ static int64_t dot_group(const Chooser *c, const Node *contraction, Dim inputs) 
     return group > 1 && fixed(inputs, &count) && count % group == 0 ? group : 1;
 }
 
-/* [O, I, KH, KW]: [O/L, I/L, KH, KW, L of I, L of O] for a blocked image, else, and where Winograd's
- * method wants all of a kernel at once, [O/L, I, KH, KW, L]; with dots of G inputs [O/L, I/L, KH, KW,
- * L/G of I, L of O, G of I]. */
+/* [O, I, KH, KW] where the result lies in blocks of L channels: [O/L, I/M, KH, KW, M of I, L of O]
+ * for an image in blocks of M, else, and where Winograd's method wants all of a kernel at once,
+ * [O/L, I, KH, KW, L]; with dots of G inputs [O/L, I/M, KH, KW, M/G of I, L of O, G of I]. */
 static bool conv_weight_layout(const Chooser *c, const Node *conv, bool x_blocked, Layout *layout) {
+    const Dim *weight = conv->operands[1]->type.dims;
     int64_t inputs;
-    if (!filters_fit(c, conv)) return false;
-    if (!fixed(conv->operands[1]->type.dims[1], &inputs)) return false;
-    add_split(layout, 0, c->lanes);
-    bool by_blocks = x_blocked && inputs % c->lanes == 0 && node_int(conv, "winograd") == 0;
+    if (!filters_fit(c, conv) || !fixed(weight[1], &inputs)) return false;
+    add_split(layout, 0, block_of(c, weight[0]));
+    int block = x_blocked ? block_of(c, conv->operands[0]->type.dims[1]) : 0;
+    bool by_blocks = block > 0 && inputs % block == 0 && node_int(conv, "winograd") == 0;
     if (by_blocks) {
-        int64_t group = dot_group(c, conv, conv->operands[1]->type.dims[1]);
-        add_split(layout, 2, c->lanes);
-        if (group > 1 && c->lanes % group == 0) {
+        int64_t group = dot_group(c, conv, weight[1]);
+        add_split(layout, 2, block);
+        if (group > 1 && block % group == 0) {
             add_split(layout, 3, group);
             add_permute(layout, 7, (const int[]){0, 2, 5, 6, 3, 1, 4});
         } else {
@@ -248,7 +268,8 @@ static void enclose_touched(Chooser *c, bool *yields_blocks) {
 static bool image_is_blocked(const Chooser *c, const Node *contraction) {
     const Value *x = contraction->operands[0];
     while (x->def && x->def->noperands == 1) x = x->def->operands[0];
-    return !x->def && x->type.layout == c->blocked;
+    return !x->def && x->type.rank == 4 && x->type.layout &&
+           x->type.layout == blocked_layout(c, &x->type);
 }
 
 static void apply(Chooser *c, Node *node, bool yields_blocks) {
@@ -268,7 +289,7 @@ static void apply(Chooser *c, Node *node, bool yields_blocks) {
             adopt_operand(node, index);
         }
     }
-    if (yields_blocks) yield_layout(node, c->blocked);
+    if (yields_blocks) yield_layout(node, blocked_layout(c, &node->results[0]->type));
 }
 
 /* Whether activations have layouts already: then someone has chosen. */
@@ -282,21 +303,12 @@ static bool is_chosen(const Graph *graph, ConstantMarks constant) {
     return false;
 }
 
-/* NHWC of an image NCHW. */
-static Layout channels_last(void) {
-    Layout layout = {0};
-    add_permute(&layout, 4, (const int[]){0, 2, 3, 1});
-    return layout;
-}
-
 bool pass_choose_layouts(PassContext *context, Graph *graph) {
     Chooser c = {.context = context, .graph = graph};
     bool streams = context->target->streams;
     c.lanes = streams ? 1 : target_panel_lanes(context->target);
     c.constant = constant_marks(graph, context->scratch);
     if ((c.lanes < 2 && !streams) || is_chosen(graph, c.constant)) return false;
-    Layout blocked = streams ? channels_last() : layout_blocked(4, 1, c.lanes);
-    c.blocked = module_layout(context->module, &blocked);
     c.wanted = arena_array(context->scratch, bool, context->module->value_count);
     graph_each(graph, node) {
         if (!is_constant(c.constant, node->results[0])) decide(&c, node);

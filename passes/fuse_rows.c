@@ -84,9 +84,10 @@ static bool is_free(const Finder *f, const Node *node) {
            !is_constant(f->constant, node->results[0]) && !node->results[0]->type.layout;
 }
 
+/* A chain ends with the narrow rows: they are what memory should hold and products read. */
 static bool can_join(const Finder *f, const Node *node) {
     int axis;
-    if (!is_free(f, node)) return false;
+    if (!is_free(f, node) || undoes_narrowing(node)) return false;
     if (fuse_role(node) == ROLE_POINTWISE) {
         const TensorType *type = &node->results[0]->type;
         return type_same_shape(type, f->rows) || has_one_a_row(f, type);

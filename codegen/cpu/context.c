@@ -249,15 +249,25 @@ static void emit_create(Unit *unit, const EntryPoints *entry) {
     code_end(&c);
 }
 
-static void emit_destroy(Unit *unit, LV function) {
+/* Begins a function of a context, of which a null one makes it return `otherwise` (null: nothing)
+ * at once. */
+static Code begin_unless_null(Unit *unit, LV function, LV otherwise) {
     Code c = code_begin(unit, function);
-    LV context = code_param(&c, 0);
     LLVMBasicBlockRef some = LLVMAppendBasicBlockInContext(unit->context, function, "");
     LLVMBasicBlockRef none = LLVMAppendBasicBlockInContext(unit->context, function, "");
-    LLVMBuildCondBr(c.b, code_is_null(&c, context), none, some);
+    LLVMBuildCondBr(c.b, code_is_null(&c, code_param(&c, 0)), none, some);
     LLVMPositionBuilderAtEnd(c.b, none);
-    LLVMBuildRetVoid(c.b);
+    if (otherwise)
+        LLVMBuildRet(c.b, otherwise);
+    else
+        LLVMBuildRetVoid(c.b);
     LLVMPositionBuilderAtEnd(c.b, some);
+    return c;
+}
+
+static void emit_destroy(Unit *unit, LV function) {
+    Code c = begin_unless_null(unit, function, NULL);
+    LV context = code_param(&c, 0);
     LV release = code_load(&c, unit->ptr, context, CTX_RELEASE);
     LV allocator = code_load(&c, unit->ptr, context, CTX_ALLOCATOR);
     LV bytes = code_load(&c, unit->i64, context, CTX_BYTES);
@@ -268,15 +278,8 @@ static void emit_destroy(Unit *unit, LV function) {
 }
 
 static void emit_message(Unit *unit, LV function) {
-    Code c = code_begin(unit, function);
-    LV context = code_param(&c, 0);
-    LLVMBasicBlockRef some = LLVMAppendBasicBlockInContext(unit->context, function, "");
-    LLVMBasicBlockRef none = LLVMAppendBasicBlockInContext(unit->context, function, "");
-    LLVMBuildCondBr(c.b, code_is_null(&c, context), none, some);
-    LLVMPositionBuilderAtEnd(c.b, none);
-    LLVMBuildRet(c.b, code_text(unit, ""));
-    LLVMPositionBuilderAtEnd(c.b, some);
-    LLVMBuildRet(c.b, code_load(&c, unit->ptr, context, CTX_MESSAGE));
+    Code c = begin_unless_null(unit, function, code_text(unit, ""));
+    LLVMBuildRet(c.b, code_load(&c, unit->ptr, code_param(&c, 0), CTX_MESSAGE));
     code_end(&c);
 }
 

@@ -92,6 +92,22 @@ Test(choose_layouts, channels_must_fill_blocks) {
     net_free(&net);
 }
 
+/* 24 channels are three halves of a vector of 16; those of 4 are not halved. */
+Test(choose_layouts, half_blocks) {
+    Net net = load_lanes("network t(x: f32[N, 3, 8, 8]) -> (y: f32[N, 8, 2, 2]) {\n"
+                         "  a = conv2d(x, 24, kernel=3)\n  b = conv2d(a, 32, kernel=3)\n"
+                         "  c = conv2d(b, 12, kernel=1)\n  y = conv2d(c, 8, kernel=3)\n}\n",
+                         16);
+    cr_expect(is_blocked(kernel_of(&net, OP_conv2d, 0)->results[0], 8));
+    cr_expect(is_blocked(kernel_of(&net, OP_conv2d, 1)->results[0], 16));
+    cr_expect_null(kernel_of(&net, OP_conv2d, 2)->results[0]->type.layout);
+    cr_expect_str_eq(layout_of(&net, kernel_of(&net, OP_conv2d, 1)->operands[1]),
+                     "f32[32, 24, 3, 3]{split(0,16) split(2,8) permute(0,2,4,5,3,1)}");
+    expect_hidden(&net);
+    net_expect_same(&net, 1e-5);
+    net_free(&net);
+}
+
 Test(choose_layouts, groups) {
     Net net = load_lanes("network t(x: f32[N, 8, 8, 8]) -> (y: f32[N, 8, 4, 4]) {\n"
                          "  a = conv2d(x, 8, kernel=3, groups=2)\n" /* 4 filters a group: fits */

@@ -87,6 +87,20 @@ Test(precision, values_are_stored_once) {
     net_free(&net);
 }
 
+/* A norm's kernel ends with the rounding; the widening belongs to the products that read it. */
+Test(precision, norms_yield_narrow_rows) {
+    Net net = load_bf16("network t(x: f32[N, 6, 32]) -> (y: f32[N, 6, 16]) {\n"
+                        "  a = layer_norm(x)\n  y = dense(a, 16)\n}\n");
+    net_level(&net, 2);
+    graph_each(net.graph, node) {
+        if (node->op != OP_fused || node->results[0] == net.graph->outputs[0]) continue;
+        cr_expect_eq(node->results[0]->type.dtype, DT_bf16, "%s", net_text(&net));
+    }
+    cr_expect_eq(net_kernels(&net), 2);
+    net_expect_same(&net, 1e-2);
+    net_free(&net);
+}
+
 Test(precision, casts_stand_above_movement) {
     Net net = load_bf16("network t(x: f32[N, 24]) -> (y: f32[N, 4, 4]) {\n"
                         "  a = reshape(dense(x, 24), [N, 4, 6])\n"

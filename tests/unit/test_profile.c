@@ -115,6 +115,24 @@ Test(profile, one_row_finds_weights_in_memory) {
     finish(&t);
 }
 
+Test(profile, arithmetic_is_weighed_by_work) {
+    ProfileRow rows[] = {{.limit = LIMIT_FMA, .seconds = 6, .share_of_limit = 0.9},
+                         {.limit = LIMIT_FMA, .seconds = 3, .share_of_limit = 0.6},
+                         {.limit = LIMIT_FMA, .seconds = 0.05, .share_of_limit = 0.1},
+                         {.limit = LIMIT_DOT, .seconds = 0.5, .share_of_limit = 0.8},
+                         {.limit = LIMIT_LLC, .seconds = 0.4, .share_of_limit = 0.2},
+                         {.limit = LIMIT_COUNT, .seconds = 0.05}};
+    Profile p = {.rows = rows, .count = COUNT_OF(rows), .sum = 10};
+    ProfileBound bound = profile_bound(&p, LIMIT_FMA);
+    cr_expect_eq(bound.kernels, 3);
+    cr_expect_float_eq(bound.seconds, 9.05, 1e-12);
+    cr_expect_float_eq(bound.share_of_limit, (6 * 0.9 + 3 * 0.6 + 0.05 * 0.1) / 9.05, 1e-12);
+    cr_expect_eq(bound.far, 1, "what takes little time does not count");
+    cr_expect_eq(profile_bound(&p, LIMIT_DOT).far, 0);
+    cr_expect_not(profile_is_far(&p, &rows[4]), "memory binds it");
+    cr_expect_eq(profile_bound(&(Profile){0}, LIMIT_FMA).share_of_limit, 0);
+}
+
 static void check_json(const Case *t) {
     cJSON *root = cJSON_CreateObject();
     profile_json(&t->profile, true, t->arena, root);
@@ -129,6 +147,10 @@ static void check_json(const Case *t) {
         before = ms;
     }
     cr_expect_float_eq(shares, 1, 1e-9);
+    const cJSON *bounds = cJSON_GetObjectItem(cJSON_GetObjectItem(root, "profile"), "bound");
+    ProfileBound bound = profile_bound(&t->profile, LIMIT_FMA);
+    const cJSON *fma = cJSON_GetObjectItem(bounds, limit_names[LIMIT_FMA]);
+    cr_expect_eq(cJSON_GetNumberValue(cJSON_GetObjectItem(fma, "kernels")), (double)bound.kernels);
     cJSON_Delete(root);
 }
 
