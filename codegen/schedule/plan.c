@@ -154,8 +154,7 @@ static double step_cycles(const Planner *p, const ContractionPlan *plan, int vec
         loads += n;
         waits += n / (depends(p, i, plan->vector_axis) ? 8 : 16);
     }
-    int ports = p->target->fma_ports > 0 ? p->target->fma_ports : 1;
-    double cycles = fmas / ports;
+    double cycles = fmas / target_fma_ports(p->target, plan->lanes * (int)dtype_bits(p->c->dtype));
     if (loads / LOADS_PER_CYCLE > cycles) cycles = loads / LOADS_PER_CYCLE;
     if (cycles < FMA_LATENCY) cycles = FMA_LATENCY;
     /* The loop itself, and that loads now and then wait: vectors, which are streamed, more often than
