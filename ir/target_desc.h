@@ -19,6 +19,11 @@ typedef struct TargetDesc {
     int64_t l1_bytes, l2_bytes;
     int cores;
     bool amx_int8, amx_bf16, vnni, bf16_dot;
+    /* Registers of matrix tiles, of so many rows of so many bytes; what they multiply: target_tiles.
+     * All 0: there are none. */
+    struct {
+        int registers, rows, row_bytes;
+    } tiles;
     /* A kernel may have several stages that go over the same rows one after the other: norms and
      * attention are one kernel each. */
     bool multi_stage;
@@ -59,6 +64,15 @@ static inline int target_dot(const TargetDesc *target, DType a, DType b) {
     if (a == DT_bf16 && b == DT_bf16) return target->bf16_dot ? 2 : 1;
     if (a == DT_u8 && b == DT_i8) return target->vnni ? 4 : 1;
     return 1;
+}
+
+/* Whether matrix tiles multiply such elements: those of one tile in groups along the sum as
+ * target_dot has them, each a cell of 32 bits beside an accumulator of 32 bits. */
+static inline bool target_tiles(const TargetDesc *target, DType a, DType b) {
+    if (target->tiles.registers == 0) return false;
+    if (a == DT_bf16 && b == DT_bf16) return target->amx_bf16;
+    if (a == DT_u8 && b == DT_i8) return target->amx_int8;
+    return false;
 }
 
 /* Elements of a block in which weights and activations lie: one layout serves several widths of

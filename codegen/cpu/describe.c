@@ -26,6 +26,9 @@ static int64_t ask_system(int name, int64_t fallback) {
     return value > 0 ? value : fallback;
 }
 
+/* AMX: tmm0 to tmm7, sixteen rows of 64 bytes (palette 1, the only one there is). */
+enum { TILE_REGISTERS = 8, TILE_ROWS = 16, TILE_ROW_BYTES = 64 };
+
 /* Processors that start one fma per cycle of vectors that wide, where others start two: AMD's in two
  * halves, Intel's client cores with both narrower units together. */
 static const struct {
@@ -57,6 +60,10 @@ static void describe_x86(const CpuMachine *machine, TargetDesc *desc) {
     desc->bf16_dot = wide && cpu_has(machine, HAS_AVX512BF16);
     desc->amx_int8 = wide && cpu_has(machine, HAS_AMX_TILE | HAS_AMX_INT8);
     desc->amx_bf16 = wide && cpu_has(machine, HAS_AMX_TILE | HAS_AMX_BF16);
+    if (!desc->amx_int8 && !desc->amx_bf16) return;
+    desc->tiles.registers = TILE_REGISTERS;
+    desc->tiles.rows = TILE_ROWS;
+    desc->tiles.row_bytes = TILE_ROW_BYTES;
 }
 
 static void describe_aarch64(const CpuMachine *machine, TargetDesc *desc) {

@@ -150,6 +150,10 @@ static LX gather_group(Kernel *k, const Value *value, LX const *index, const int
     return element[0];
 }
 
+const Value *dot_stored(const Kernel *k, const Contraction *c, int operand) {
+    return stored(k, c->operands[operand].value);
+}
+
 DType dot_dtype(const Kernel *k, const Contraction *c, int operand) {
     return stored(k, c->operands[operand].value)->type.dtype;
 }

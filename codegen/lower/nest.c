@@ -224,6 +224,11 @@ static void nest_emit(Nest *n) {
         emit_border(n->k);
         return;
     }
+    if (plan->matrix.depth > 0) {
+        nest_matrix(n);
+        emit_border(n->k);
+        return;
+    }
     if (plan->group.kind != GROUP_NONE) {
         if (plan->group.kind == GROUP_TILE) nest_group(n);
         if (plan->group.kind == GROUP_TREE) nest_tree(n);

@@ -25,8 +25,13 @@ void dot_survey(const Kernel *k, Contraction *c);
  * vector of groups where an index has lanes. */
 LX dot_load(Kernel *k, const Contraction *c, int operand, LX const *index);
 DType dot_dtype(const Kernel *k, const Contraction *c, int operand); /* that type */
+/* The value in memory that an operand of dots is, but for a conversion and a layout. */
+const Value *dot_stored(const Kernel *k, const Contraction *c, int operand);
 /* One group, or a vector of them, for all lanes. */
 LX dot_spread(Kernel *k, LX x, int lanes, int group);
+/* Whether the operands lie so that matrix tiles are loaded as they are: fills in c->matrix
+ * (matrix_survey.c). */
+void matrix_survey(const Kernel *k, Contraction *c);
 
 /* Plans, builds and adds the whole kernel of a surveyed contraction. */
 bool nest_lower(const Job *job, const Contraction *c, const Finish *finish);
@@ -79,6 +84,8 @@ void nest_tile(Nest *n);
  * type; what lies outside is what combining with changes nothing. */
 LX nest_load(const Nest *n, int operand);
 LX nest_identity(const Nest *n);
+/* Logical index of an operand at n->at. */
+void nest_operand_index(const Nest *n, int operand, LX *index);
 LX nest_combine(const Nest *n, LX sum, LX const *x);
 void nest_store(Nest *n, LX value);
 /* Stores a tile's results turned in registers; false where that is not the way (nest_turn.c). */
@@ -91,6 +98,8 @@ void nest_finish_long(Nest *n);
 /* The whole nest of a plan for groups of work-items (nest_group.c, nest_tree.c). */
 void nest_group(Nest *n);
 void nest_tree(Nest *n);
+/* The whole nest of a plan for matrix tiles (nest_matrix.c). */
+void nest_matrix(Nest *n);
 /* The whole nest of a plan for streams (nest_task.c), and the order of the result's axes that
  * such plans need. */
 void nest_task(Nest *n);

@@ -420,6 +420,12 @@ LX nest_load(const Nest *n, int operand) {
     return load_operand(n, operand);
 }
 
+void nest_operand_index(const Nest *n, int operand, LX *index) {
+    const Access *access = &n->c->operands[operand];
+    for (int i = 0; i < access->value->type.rank; i++)
+        index[i] = affine_value(n, &access->index[i]);
+}
+
 LX nest_identity(const Nest *n) {
     return identity(n);
 }

@@ -188,4 +188,5 @@ void contraction_survey(const Job *job, Contraction *c) {
     if (job->l->target->streams) task_order(job, c);
     for (int i = 0; i < c->naxes; i++)
         if (c->axes[i].lanes > 1) probe_axis(job, c, i);
+    matrix_survey(&k, c);
 }

@@ -46,6 +46,19 @@ typedef struct Access {
     bool grouped; /* an operand's elements that one dot takes together are neighbours in memory */
 } Access;
 
+/* How a contraction lies in memory as a product of matrices whose tiles are loaded as they are:
+ * operand 0 is [rows, sum], operand 1 [sum / group, column, group] (dot axis and its groups, see
+ * Contraction). Other reduced axes are loops around. */
+typedef struct MatrixShape {
+    int depth; /* most elements along the dot axis that one tile can take at multiples of that many;
+                    0: the contraction does not lie so */
+    int column;                  /* axis of the result along which tiles of operand 1 lie */
+    int nrows, rows[MAX_DOMAIN]; /* axes that are one long axis of rows, the last varying fastest */
+    int64_t count;               /* of rows */
+    int64_t row_step;            /* elements of operand 0 from one row to the next */
+    int64_t group_step; /* elements of operand 1 from one group along the dot axis to the next */
+} MatrixShape;
+
 typedef enum Combine {
     COMBINE_DOT,
     COMBINE_SUM,
@@ -72,6 +85,7 @@ typedef struct Contraction {
     /* A dot instruction takes that many elements of each operand along a reduced axis; 1 or 0: there
      * is none. Groups start at its multiples. */
     int dot, dot_axis;
+    MatrixShape matrix;
     /* The loops of the reduction in the order in which the operand that is read most lies in
      * memory. */
     int nparts;

@@ -399,6 +399,7 @@ ContractionPlan contraction_plan(const Contraction *c, const TargetDesc *target,
         plan.group = group_plan(c, target, dims);
         return plan;
     }
+    if (matrix_plan(c, target, &plan.matrix)) return plan;
     plan = start_plan(&p, choose_vector_axis(&p));
     choose_tile(&p, &plan);
     finish_plan(&p, &plan);
@@ -506,6 +507,12 @@ static bool vector_fits(const Planner *p, const ContractionPlan *plan) {
     return plan->vectors <= MOST_VECTORS && plan->vectors <= vector_blocks(p, plan);
 }
 
+/* Says nothing of vectors. */
+static bool is_bare(const ContractionPlan *plan) {
+    return plan->vector_axis < 0 && plan->ntiles == 0 && plan->unroll == 1 && plan->dot <= 1 &&
+           !plan->parallel_tiles && !plan->prefetch;
+}
+
 bool plan_fits(const Contraction *c, const TargetDesc *target, DimContext *dims,
                const ContractionPlan *plan) {
     enum { MOST_UNROLLED = 16 };
@@ -515,6 +522,7 @@ bool plan_fits(const Contraction *c, const TargetDesc *target, DimContext *dims,
     if (plan->prefetch && plan->vector_axis >= 0 && c->axes[plan->vector_axis].reduced)
         return false;
     if (plan->task.lanes > 0 || plan->group.kind != GROUP_NONE) return false;
+    if (plan->matrix.depth > 0) return is_bare(plan) && matrix_plan_fits(c, target, &plan->matrix);
     if (!vector_fits(&p, plan)) return false;
     if (plan->dot > 1 && (plan->dot != c->dot || !dots_fit(c, plan->vector_axis))) return false;
     for (int t = 0; t < plan->ntiles; t++) {

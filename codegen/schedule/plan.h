@@ -3,12 +3,13 @@
  *
  * The accumulators of one tile stay in registers: `vectors` vectors along the vector axis times the
  * sizes of up to two tiled axes. Text form, e.g. `vector=oc:16x2 tile=ow:14 unroll=1` or
- * `vector=none tile=m:4 unroll=4 parallel=tiles dot=2 prefetch=results`. What plan_group.h and
- * plan_task.h add stands behind that. */
+ * `vector=none tile=m:4 unroll=4 parallel=tiles dot=2 prefetch=results`. What plan_matrix.h,
+ * plan_group.h and plan_task.h add stands behind that. */
 #ifndef NNC_CODEGEN_SCHEDULE_PLAN_H
 #define NNC_CODEGEN_SCHEDULE_PLAN_H
 
 #include "codegen/schedule/plan_group.h"
+#include "codegen/schedule/plan_matrix.h"
 #include "codegen/schedule/plan_task.h"
 
 enum { MAX_TILES = 2 };
@@ -25,6 +26,7 @@ typedef struct ContractionPlan {
     int dot;             /* as the contraction's; 1 or 0: elements are multiplied one by one */
     bool parallel_tiles; /* the loops over tiles are spread over threads too */
     bool prefetch;       /* of a tile's results and what is added to them, before its sums */
+    MatrixPlan matrix;   /* for processors with matrix tiles */
     GroupPlan group;     /* for devices with groups of work-items */
     TaskPlan task;       /* for tasks joined by channels */
 } ContractionPlan;

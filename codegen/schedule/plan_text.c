@@ -16,6 +16,7 @@ void plan_print(const Contraction *c, const ContractionPlan *plan, StrBuf *out) 
     if (plan->parallel_tiles) str_append(out, " parallel=tiles");
     if (plan->dot > 1) str_printf(out, " dot=%d", plan->dot);
     if (plan->prefetch) str_append(out, " prefetch=results");
+    matrix_plan_print(&plan->matrix, out);
     group_plan_print(c, &plan->group, out);
     task_plan_print(c, &plan->task, out);
 }
@@ -75,6 +76,7 @@ bool plan_parse(const Contraction *c, const char *text, ContractionPlan *plan) {
     plan->prefetch = accept(&text, " prefetch=results");
     if (*text == '\0') return true;
     if (plan->vector_axis >= 0 || plan->ntiles > 0) return false;
+    if (strncmp(text, " matrix=", 8) == 0) return matrix_plan_parse(c, text, &plan->matrix);
     return strncmp(text, " lanes=", 7) == 0 ? task_plan_parse(c, text, &plan->task)
                                             : group_plan_parse(c, text, &plan->group);
 }

@@ -13,14 +13,15 @@
 #include "tests/differential/cross.h"
 
 const Way ways[WAY_COUNT] = {
-    {"native -O0", NULL, 0, 0, NULL, NULL, NULL},
-    {"native -O2", NULL, 2, 0, NULL, NULL, NULL},
-    {"x86-64-v2 -O2", "x86-64-v2", 2, 0, NULL, NULL, NULL},
-    {"x86-64-v3 -O2", "x86-64-v3", 2, 0, NULL, NULL, NULL},
+    {.name = "native -O0"},
+    {.name = "native -O2", .level = 2},
+    {.name = "x86-64-v2 -O2", .cpu = "x86-64-v2", .level = 2},
+    {.name = "x86-64-v3 -O2", .cpu = "x86-64-v3", .level = 2},
 };
-const Way opencl_way = {"opencl -O2", NULL, 2, 0, "opencl", NULL, NULL};
-const Way opencl_gpu_way = {"opencl generic-gpu -O2", NULL, 2, 0, "opencl", "generic-gpu", NULL};
-const Way hls_way = {"hls -O2", NULL, 2, 0, "hls", NULL, NULL};
+const Way opencl_way = {.name = "opencl -O2", .level = 2, .target = "opencl"};
+const Way opencl_gpu_way = {
+    .name = "opencl generic-gpu -O2", .level = 2, .target = "opencl", .device = "generic-gpu"};
+const Way hls_way = {.name = "hls -O2", .level = 2, .target = "hls"};
 
 static const Target *target_of(const Way *way) {
     const Target *target = target_find(way->target ? way->target : "cpu");
@@ -55,7 +56,7 @@ static bool optimize(Compiled *c, const Way *way, Diag *diag) {
     PassInspector inspector = {.verify = true};
     PassContext context = {.module = c->graph->module,
                            .target = &c->desc,
-                           .options = {.quantize_delta = way->delta},
+                           .options = {.quantize_delta = way->delta, .bf16 = way->bf16},
                            .diag = diag};
     return passes_run(&context, c->graph, passes, count, &inspector);
 }
@@ -65,9 +66,11 @@ bool compiled_make(Compiled *c, const Graph *source, const Way *way, Arena *aren
     TargetOptions options = {.cpu = way->cpu,
                              .triple = way->triple,
                              .device = way->device,
+                             .features = way->features,
+                             .bf16 = way->bf16,
                              .opt_level = way->level,
                              .prefix = source->name};
-    *c = (Compiled){.graph = graph_clone(source, NULL)};
+    *c = (Compiled){.graph = graph_clone(source, NULL), .emulated = way->emulated};
     if (!target->describe(&options, &c->desc, arena, diag)) return false;
     c->desc.parallel_threshold = 1;
     if (!optimize(c, way, diag)) return false;
@@ -167,12 +170,14 @@ static void **place_tensors(const nn_network *network, Memory *memory, const Ten
     return (void **)(void *)io;
 }
 
-static const char *execute(const nn_network *network, Memory *memory, const void *io,
+static const char *execute(const Compiled *c, Memory *memory, const void *io,
                            const int64_t *symbols, Arena *arena, const RunOptions *options) {
+    const nn_network *network = c->loaded.network;
     nn_options own;
     nn_context *context = NULL;
     if (nn_default_options(options->threads, &own) != NN_OK) return "no threads";
     own.limits = symbols;
+    own.cpu_features |= c->emulated;
     size_t bytes = network->context_bytes(symbols);
     if (bytes == SIZE_MAX) return "the context is said to be too large";
     Guarded *g = memory_add(memory, bytes, 64, AT_END);
@@ -195,7 +200,7 @@ const char *compiled_run(const Compiled *c, const Tensor *inputs, Tensor *output
     Memory memory = {.tensors = arena_array(arena, Guarded, ports + 1)};
     const int64_t *symbols = own_symbols(c, arena, options);
     void **io = place_tensors(network, &memory, inputs, outputs, symbols, arena, options);
-    const char *fault = execute(network, &memory, io, symbols, arena, options);
+    const char *fault = execute(c, &memory, io, symbols, arena, options);
     for (int i = 0; i < memory.count && !fault; i++) {
         if (!guarded_intact(&memory.tensors[i]))
             fault = arena_printf(arena, "memory beside tensor %d was written", i);

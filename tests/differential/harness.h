@@ -14,6 +14,9 @@ typedef struct Way {
     double delta;                /* step of quantized weights; 0: none */
     const char *target, *device; /* null: cpu */
     const char *triple;          /* another architecture: see cross.h; null: this one */
+    const char *features;        /* as -mattr takes them */
+    bool bf16;                   /* -precision=bf16 */
+    uint64_t emulated;           /* NN_CPU_* bits that the code is told of beside this machine's */
 } Way;
 
 enum { WAY_NATIVE = 1, WAY_COUNT = 4 };      /* this machine at -O2 */
@@ -29,6 +32,7 @@ typedef struct Compiled {
     LProgram *program;
     TargetDesc desc;
     LoadedNetwork loaded;
+    uint64_t emulated;             /* the way's */
     const char *emulator, *folder; /* of a program for another architecture, else null */
 } Compiled;
 

@@ -353,12 +353,12 @@ static bool has_parameters(const Graph *graph) {
 }
 
 static bool check_subject(void *data) {
-    static const Way own_ways[] = {{"native -O0", NULL, 0, 0, NULL, NULL, NULL},
-                                   {"native -O1", NULL, 1, 0, NULL, NULL, NULL},
-                                   {"native -O2", NULL, 2, 0, NULL, NULL, NULL}};
-    static const Way some_ways[] = {{"native -O3", NULL, 3, 0, NULL, NULL, NULL},
-                                    {"x86-64-v2 -O2", "x86-64-v2", 2, 0, NULL, NULL, NULL},
-                                    {"x86-64-v3 -O2", "x86-64-v3", 2, 0, NULL, NULL, NULL}};
+    static const Way own_ways[] = {{.name = "native -O0", .level = 0},
+                                   {.name = "native -O1", .level = 1},
+                                   {.name = "native -O2", .level = 2}};
+    static const Way some_ways[] = {{.name = "native -O3", .level = 3},
+                                    {.name = "x86-64-v2 -O2", .cpu = "x86-64-v2", .level = 2},
+                                    {.name = "x86-64-v3 -O2", .cpu = "x86-64-v3", .level = 2}};
     Subject *s = data;
     s->arena = arena_create();
     s->diag = diag_create(s->arena, NULL);

@@ -392,6 +392,7 @@ Test(plans, print_and_parse) {
         "vector=none unroll=4",
         "vector=oc:16x2 unroll=1 parallel=tiles prefetch=results",
         "vector=ic:8x4 tile=ow:3 tile=oc:2 unroll=2 parallel=tiles",
+        "vector=none unroll=1 matrix=2x2x32",
         "vector=none unroll=1 tree=64x4",
         "vector=none unroll=1 group=16x8 each=4x2 chunk=16 inner=oc",
         "vector=none unroll=1 lanes=oc:16 each=ow:4 terms=2"};
@@ -404,6 +405,10 @@ Test(plans, print_and_parse) {
                                       "vector=none unroll=1 more",
                                       "vector=oc:8x1 tile=oc:2 unroll=1",
                                       "vector=oc:8x1 unroll=1 tree=64x4",
+                                      "vector=none unroll=1 matrix=2x2x24",
+                                      "vector=none unroll=1 matrix=2x0x32",
+                                      "vector=none unroll=1 matrix=2x2x32 more",
+                                      "vector=oc:8x1 unroll=1 matrix=2x2x32",
                                       "vector=none unroll=1 tree=64x5",
                                       "vector=none unroll=1 tree=64x64",
                                       "vector=none unroll=1 tree=64x4 more",
@@ -415,7 +420,7 @@ Test(plans, print_and_parse) {
                                       "vector=none unroll=1 lanes=oc:4 each=ow:0 terms=2",
                                       "vector=none unroll=1 lanes=oc:4 each=ow:4",
                                       "vector=oc:8x1 unroll=1 lanes=oc:4 each=ow:4 terms=2"};
-    Contraction c = {.noperands = 2};
+    Contraction c = {.noperands = 2, .matrix = {.depth = 32}};
     for (int i = 0; i < 4; i++) {
         contraction_axis(&c, names[i], dim_int(f.module->dims, 64), i == 3);
         if (i != 1) affine_term(&c.operands[0].index[i], i, 1);
