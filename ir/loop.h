@@ -390,6 +390,10 @@ void lx_range(LX x, int64_t *lo, int64_t *hi);
 bool lx_is_int(LX x, int64_t *value); /* value may be null */
 /* Whether a vector index is consecutive: base + ramp of stride 1; base receives the first index. */
 bool lx_is_consecutive(LX x, LX *base);
+bool lx_is_ramp(LX x, LX *base, int64_t *step); /* of whatever constant stride */
+/* The same where the lanes are a few elements apart or in reverse order: a load from there is a
+ * few of consecutive elements and shuffles, where a target has vectors. */
+bool lx_is_spaced(LX x, LX *base, int64_t *step);
 
 LX lb_let(LBuilder *b, const char *name,
           LX value); /* names the value; returns the variable, or a constant or variable as it is */

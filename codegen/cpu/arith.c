@@ -1,6 +1,8 @@
 /* Arithmetic on floats and integers. 16-bit floats are computed in f32 and rounded once. */
 #include "codegen/cpu/emit.h"
 
+#include <stdio.h>
+
 static bool is16(DType dtype) {
     return dtype == DT_f16 || dtype == DT_bf16;
 }
@@ -134,6 +136,31 @@ static bool is_number_constant(LV x) {
     return true;
 }
 
+/* x, but y where that is NaN, in one instruction of AVX-512; null: there is none. */
+static LV fix_nan(Function *f, LV x, LV y) {
+    enum {
+        TAKE_NAN = 0x22,
+        CURRENT_ROUNDING = 4
+    }; /* of quiet and signalling ones; keep the rest */
+    LT type = LLVMTypeOf(x);
+    if (LLVMGetTypeKind(type) != LLVMVectorTypeKind || !cpu_has(f->unit->machine, HAS_AVX512VL))
+        return NULL;
+    unsigned lanes = LLVMGetVectorSize(type);
+    bool is_double = LLVMGetTypeKind(LLVMGetElementType(type)) == LLVMDoubleTypeKind;
+    unsigned bits = lanes * (is_double ? 64 : 32);
+    if (bits != 128 && bits != 256 && bits != 512) return NULL;
+    char name[48];
+    snprintf(name, sizeof name, "llvm.x86.avx512.mask.fixupimm.%s.%u", is_double ? "pd" : "ps",
+             bits);
+    LT integer = is_double ? f->unit->i64 : f->unit->i32;
+    LT mask = lanes > 8 ? f->unit->i16 : f->unit->i8;
+    LV table = unit_splat(LLVMConstInt(integer, TAKE_NAN, false), (int)lanes);
+    LV zero = LLVMConstInt(f->unit->i32, 0, false);
+    LV rounding = LLVMConstInt(f->unit->i32, CURRENT_ROUNDING, false);
+    return emit_intrinsic(f->unit, f->b, name, 0, NULL, bits == 512 ? 6 : 5,
+                          (LV[]){x, y, table, zero, LLVMConstAllOnes(mask), rounding});
+}
+
 /* NaN if either is NaN. `y > x ? y : x` gives x where it is NaN, which is all that is needed for a
  * constant y, and one instruction on x86. */
 static LV float_extreme(Function *f, bool greatest, LV x, LV y) {
@@ -148,6 +175,8 @@ static LV float_extreme(Function *f, bool greatest, LV x, LV y) {
     }
     LV result = LLVMBuildSelect(f->b, LLVMBuildFCmp(f->b, better, y, x, ""), y, x, "");
     if (is_number_constant(y)) return result;
+    LV fixed = fix_nan(f, result, y);
+    if (fixed) return fixed;
     LV y_nan = LLVMBuildFCmp(f->b, LLVMRealUNO, y, y, "");
     return LLVMBuildSelect(f->b, y_nan, y, result, "");
 }

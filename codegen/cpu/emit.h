@@ -145,6 +145,10 @@ void emit_store(Function *f, const LStmt *s);
 void emit_prefetch(Function *f, const LStmt *s);
 /* Address of one element; all indices are scalars. */
 LV emit_element_address(Function *f, const LBuffer *buffer, LX const *index);
+/* Consecutive elements as they lie in memory; mask null: all. Lanes that are off are poison. */
+LV emit_vector_load(Function *f, LV address, LType type, LV mask);
+/* The same where lanes are `step` elements apart (spaced.c). */
+LV emit_spaced_load(Function *f, LV address, LType type, int step, LV mask);
 
 /* ---- tile.c --------------------------------------------------------------------------------- */
 

@@ -5,12 +5,14 @@
 typedef enum AccessForm {
     FORM_ONE,    /* one element (of whatever type elements have) */
     FORM_RUN,    /* consecutive elements */
+    FORM_SPACED, /* elements a few apart; loads only */
     FORM_GATHER, /* an address for each lane */
 } AccessForm;
 
 typedef struct Access {
     AccessForm form;
     LV address; /* of the first element; gather: a vector */
+    int step;   /* spaced: from lane to lane */
 } Access;
 
 BufferPlace *place_of(Function *f, const LBuffer *buffer) {
@@ -165,8 +167,11 @@ LV emit_element_address(Function *f, const LBuffer *buffer, LX const *index) {
     return address_of(f, buffer, index, 1);
 }
 
-static Access find_access(Function *f, const LBuffer *buffer, LX const *index, int lanes) {
+/* may_space: whether elements a few apart may be told from those all over memory. */
+static Access find_access(Function *f, const LBuffer *buffer, LX const *index, int lanes,
+                          bool may_space) {
     LX list[MAX_AXES], base;
+    int64_t step = 1;
     int last = buffer->rank - 1;
     bool others_shared = true, all_shared = true;
     for (int axis = 0; axis < buffer->rank; axis++) {
@@ -175,12 +180,14 @@ static Access find_access(Function *f, const LBuffer *buffer, LX const *index, i
         if (!shared) all_shared = false;
         if (!shared && axis != last) others_shared = false;
     }
-    if (all_shared) return (Access){FORM_ONE, address_of(f, buffer, list, 1)};
-    if (others_shared && buffer->fold[last] == 0 && lx_is_consecutive(index[last], &base)) {
+    if (all_shared) return (Access){.form = FORM_ONE, .address = address_of(f, buffer, list, 1)};
+    bool run = lx_is_consecutive(index[last], &base);
+    bool spaced = !run && may_space && lx_is_spaced(index[last], &base, &step);
+    if (others_shared && buffer->fold[last] == 0 && (run || spaced)) {
         list[last] = base;
-        return (Access){FORM_RUN, address_of(f, buffer, list, 1)};
+        return (Access){run ? FORM_RUN : FORM_SPACED, address_of(f, buffer, list, 1), (int)step};
     }
-    return (Access){FORM_GATHER, address_of(f, buffer, list, lanes)};
+    return (Access){.form = FORM_GATHER, .address = address_of(f, buffer, list, lanes)};
 }
 
 static unsigned element_align(const LBuffer *buffer) {
@@ -260,6 +267,27 @@ static LV plain_load(Function *f, LT type, LV address, unsigned align) {
     return load;
 }
 
+static LT vector_in_memory(Function *f, LType type) {
+    return unit_vector(unit_memory_type(f->unit, type.dtype), type.lanes);
+}
+
+LV emit_vector_load(Function *f, LV address, LType type, LV mask) {
+    LT memory = vector_in_memory(f, type);
+    unsigned align = (unsigned)dtype_bytes(type.dtype);
+    Access access = {.form = FORM_RUN, .address = address};
+    return mask ? masked_load(f, access, memory, align, mask, NULL)
+                : plain_load(f, memory, address, align);
+}
+
+/* RISC-V loads elements with any distance between them by one instruction, which LLVM finds; masks
+ * that are no vectors of the machine cost more than single loads. */
+static bool spaced_pays(const Function *f, DType dtype, bool masked) {
+    const CpuMachine *machine = f->unit->machine;
+    uint64_t masks = dtype_bits(dtype) >= 32 ? HAS_AVX2 : HAS_AVX512BW | HAS_AVX512VL;
+    if (machine->arch == ARCH_RISCV64) return false;
+    return !masked || (machine->arch == ARCH_X86_64 && cpu_has(machine, masks));
+}
+
 LV emit_load(Function *f, LX x) {
     const LBuffer *buffer = x->buffer;
     int slot = slot_of(f, buffer, x->args);
@@ -272,16 +300,22 @@ LV emit_load(Function *f, LX x) {
     int lanes = x->type.lanes;
     unsigned align = element_align(buffer);
     bool one_for_all = false;
-    Access access = find_access(f, buffer, x->args, lanes);
+    bool may_space = spaced_pays(f, x->type.dtype, mask != NULL);
+    Access access = find_access(f, buffer, x->args, lanes, may_space);
     if (access.form == FORM_ONE && lanes > buffer->elem.lanes) {
         /* Lanes share an element: under a mask it may be touched only if some lane is on. */
         one_for_all = !mask;
-        if (mask) access = (Access){FORM_GATHER, emit_splat(f, access.address, lanes)};
+        if (mask)
+            access = (Access){.form = FORM_GATHER, .address = emit_splat(f, access.address, lanes)};
     }
     LType type = one_for_all ? buffer->elem : x->type;
-    LT memory = unit_vector(unit_memory_type(f->unit, type.dtype), type.lanes);
+    LT memory = vector_in_memory(f, type);
     LV value;
-    if (mask) {
+    if (access.form == FORM_SPACED) {
+        value = emit_spaced_load(f, access.address, type, access.step, mask);
+        if (mask && passthrough)
+            value = LLVMBuildSelect(f->b, mask, value, to_memory(f, x->type, passthrough), "");
+    } else if (mask) {
         passthrough = passthrough ? to_memory(f, x->type, passthrough) : NULL;
         value = masked_load(f, access, memory, align, mask, passthrough);
     } else if (access.form == FORM_GATHER) {
@@ -324,9 +358,10 @@ void emit_store(Function *f, const LStmt *s) {
     LV value = to_memory(f, type, emit_expr(f, s->value));
     LV mask = s->mask ? emit_expr(f, s->mask) : NULL;
     unsigned align = element_align(buffer);
-    Access access = find_access(f, buffer, s->index, type.lanes);
+    Access access = find_access(f, buffer, s->index, type.lanes, false);
     if (access.form == FORM_ONE && type.lanes > buffer->elem.lanes) {
-        access = (Access){FORM_GATHER, emit_splat(f, access.address, type.lanes)};
+        access =
+            (Access){.form = FORM_GATHER, .address = emit_splat(f, access.address, type.lanes)};
     }
     if (access.form == FORM_GATHER && !mask) mask = all_on(f, type.lanes);
     if (mask) {

@@ -184,10 +184,15 @@ static int index_lanes(LX const *index, int count) {
 }
 
 static void count_access(AccessCounts *counts, LX const *index, int count) {
+    int64_t step;
     if (index_lanes(index, count) == 1)
         counts->uniform++;
-    else if (index_lanes(index, count - 1) == 1 && lx_is_consecutive(index[count - 1], NULL))
+    else if (index_lanes(index, count - 1) > 1)
+        counts->strided++;
+    else if (lx_is_consecutive(index[count - 1], NULL))
         counts->consecutive++;
+    else if (lx_is_spaced(index[count - 1], NULL, &step))
+        counts->spaced++;
     else
         counts->strided++;
 }

@@ -94,7 +94,7 @@ static Loop box_loop(Kernel *k, const BoxLanes *box, int axis, Dim begin, Dim ex
     if (axis != box->axis || parts || !loop.loop) return loop;
     loop.loop->loop = LOOP_VECTOR;
     loop.loop->width = box->lanes;
-    loop.loop->tail = k->l->target->masked_tails ? TAIL_MASK : TAIL_PEEL;
+    loop.loop->tail = k->l->target->masked_tails ? TAIL_MASK : TAIL_OVERLAP;
     return loop;
 }
 

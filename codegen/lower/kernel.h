@@ -51,7 +51,7 @@ typedef struct Leaf {
 
 /* What kinds of loads and stores were asked for while probing, in the lane direction. */
 typedef struct AccessCounts {
-    int uniform, consecutive, strided;
+    int uniform, consecutive, spaced, strided; /* spaced: see lx_is_spaced */
 } AccessCounts;
 
 /* An element that was emitted before: reusable as long as its indices' variables are in scope. */

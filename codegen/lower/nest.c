@@ -6,61 +6,6 @@
 #include "codegen/lower/nest.h"
 #include "codegen/lower/plan_key.h"
 
-/* ---- regions --------------------------------------------------------------------------------- */
-
-typedef struct RegionList {
-    DimContext *dims;
-    Dim extent, begin;
-    int count;
-    Region *regions;
-} RegionList;
-
-/* Appends as many tiles of `step` elements as fit; returns false where none can. */
-static void add_whole(RegionList *l, int step, int size) {
-    Dim rest = dim_sub(l->dims, l->extent, l->begin);
-    Dim count = dim_floordiv(l->dims, rest, dim_int(l->dims, step));
-    require(rest && count);
-    if (dim_is(count, 0)) return;
-    l->regions[l->count++] = (Region){l->begin, count, size, false};
-    l->begin = dim_add(l->dims, l->begin, dim_mul(l->dims, count, dim_int(l->dims, step)));
-    require(l->begin);
-}
-
-static void add_masked(RegionList *l, int lanes) {
-    Dim rest = dim_sub(l->dims, l->extent, l->begin);
-    int64_t fixed;
-    require(rest);
-    if (dim_is(rest, 0)) return;
-    int vectors = dim_is_int(rest, &fixed) ? (int)((fixed + lanes - 1) / lanes) : 1;
-    Dim count = dim_ceildiv(l->dims, rest, dim_int(l->dims, vectors * lanes));
-    require(count);
-    bool masked = !dim_is(dim_mod(l->dims, rest, dim_int(l->dims, lanes)), 0);
-    l->regions[l->count++] = (Region){l->begin, count, vectors, masked};
-}
-
-int make_regions(DimContext *dims, Dim extent, int size, bool is_vector, int lanes,
-                 Region *regions) {
-    enum { SMALL = 4 };
-    RegionList l = {dims, extent, dim_int(dims, 0), 0, regions};
-    int64_t fixed;
-    bool known = dim_is_int(extent, &fixed);
-    if (is_vector) {
-        add_whole(&l, size * lanes, size);
-        if (!known && size > 1) add_whole(&l, lanes, 1);
-        add_masked(&l, lanes);
-        return l.count;
-    }
-    add_whole(&l, size, size);
-    if (known) {
-        int64_t rest = fixed % size;
-        if (rest) add_whole(&l, (int)rest, (int)rest);
-        return l.count;
-    }
-    if (size > SMALL) add_whole(&l, SMALL, SMALL);
-    if (size > 1) add_whole(&l, 1, 1);
-    return l.count;
-}
-
 /* ---- loops ----------------------------------------------------------------------------------- */
 
 int nest_tile_of(const Nest *n, int axis) {
@@ -81,12 +26,14 @@ static LX tile_begin(Nest *n, const Region *region, int step, LX tile) {
 
 static void set_tile(Nest *n, int t, const Region *region, LX tile) {
     n->sizes[t] = region->size;
+    n->inside[n->plan->tiles[t].axis] = region->inside;
     n->at[n->plan->tiles[t].axis] = tile_begin(n, region, region->size, tile);
 }
 
 static void set_vectors(Nest *n, const Region *region, LX tile) {
     n->vectors = region->size;
     n->masked = region->masked;
+    n->inside[n->plan->vector_axis] = region->inside;
     n->at[n->plan->vector_axis] = tile_begin(n, region, region->size * n->plan->lanes, tile);
 }
 
@@ -98,7 +45,7 @@ static void tile_loops(Nest *n, int t) {
         return;
     }
     const DomainAxis *axis = &n->c->axes[n->plan->tiles[t].axis];
-    int count = make_regions(n->k->dims, axis->extent, n->plan->tiles[t].size, false, 1, regions);
+    int count = tile_regions(n, t, regions);
     for (int r = 0; r < count; r++) {
         Loop loop = loop_open(n->k, LOOP_SERIAL, axis->name, lx_int(n->k->b, 0),
                               lx_dim(n->k->b, regions[r].count));
@@ -150,18 +97,16 @@ static Dim tiles_before(const Nest *n, const Spread *s, int r) {
 /* All axes of the result but tiled ones; those too where tiles are spread. */
 static int spread_axes(const Nest *n, Spread *list) {
     const ContractionPlan *plan = n->plan;
-    DimContext *dims = n->k->dims;
     int count = 0;
     for (int i = 0; i < n->c->naxes; i++) {
         int t = nest_tile_of(n, i);
         if (n->c->axes[i].reduced || (t >= 0 && !plan->parallel_tiles)) continue;
-        Dim extent = n->c->axes[i].extent;
         Spread *s = &list[count++];
         *s = (Spread){.axis = i};
         if (is_vector_axis(n, i))
-            s->count = make_regions(dims, extent, plan->vectors, true, plan->lanes, s->regions);
+            s->count = vector_regions(n, i, plan->vectors, plan->lanes, s->regions);
         else if (t >= 0)
-            s->count = make_regions(dims, extent, plan->tiles[t].size, false, 1, s->regions);
+            s->count = tile_regions(n, t, s->regions);
     }
     return count;
 }
@@ -185,7 +130,9 @@ static void choose_regions(Nest *n, const Spread *list, int count) {
             LX end = lx_dim(b, tiles_before(n, list, r + 1));
             branches[r] = lb_if(b, lx_binary(b, LB_LT, list->var, end));
         }
+        bool single = dim_is(list->regions[r].count, 1);
         LX tile = lx_sub(b, list->var, lx_dim(b, tiles_before(n, list, r)));
+        if (single) tile = lx_int(b, 0); /* known to the tests of what lies where */
         if (is_vector_axis(n, list->axis))
             set_vectors(n, &list->regions[r], tile);
         else

@@ -43,14 +43,10 @@ typedef struct Region {
     Dim begin, count; /* first index; number of tiles */
     int size;         /* of a tile: elements, or vectors along the vector axis */
     bool masked;      /* its last vector may reach beyond the axis */
+    bool inside;      /* no operand is left along the axis, so that nothing is tested */
 } Region;
 
-enum { MAX_REGIONS = 3 };
-
-/* Cuts an axis into tiles of `size` elements, or along the vector axis of `size` vectors, and what
- * remains; returns the number of regions. */
-int make_regions(DimContext *dims, Dim extent, int size, bool is_vector, int lanes,
-                 Region *regions);
+enum { MAX_REGIONS = 5 };
 
 /* While turned results are stored: the lanes lie along a tiled axis, from `first` in the tile on,
  * and are those of one element along the vector axis. */
@@ -69,11 +65,18 @@ typedef struct Nest {
     LX within[MAX_TILES]; /* index in the tile */
     int vectors;          /* along the vector axis in the current tile */
     bool masked;
-    LX vector;             /* which of them */
-    LBuffer *accumulators; /* [tile 0][tile 1][vector] */
-    const Turn *turn;      /* null: the lanes lie along the vector axis */
-    bool unclipped;        /* the reduction's loops run through all of it: loads are tested */
+    LX vector;               /* which of them */
+    LBuffer *accumulators;   /* [tile 0][tile 1][vector] */
+    const Turn *turn;        /* null: the lanes lie along the vector axis */
+    bool unclipped;          /* the reduction's loops run through all of it: loads are tested */
+    bool inside[MAX_DOMAIN]; /* of a tiled axis: see Region */
 } Nest;
+
+/* nest_regions.c: what an axis of vectors is cut into, tiles of `size` vectors and what remains, and
+ * tile number t of the plan; both return the number of regions. Where operands can be left along the
+ * axis, there are single vectors or indices at either end. */
+int vector_regions(const Nest *n, int axis, int size, int lanes, Region *regions);
+int tile_regions(const Nest *n, int t, Region *regions);
 
 int nest_tile_of(const Nest *n, int axis); /* -1: not tiled */
 /* Index along an axis of the domain at the current place in the tile. */

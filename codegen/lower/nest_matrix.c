@@ -245,7 +245,7 @@ void nest_matrix(Nest *n) {
         names[count] = n->c->axes[i].name;
         outer[count++] = i;
     }
-    int nregions = make_regions(k->dims, column->extent, m.plan->columns, true, m.lanes, regions);
+    int nregions = vector_regions(n, shape->column, m.plan->columns, m.lanes, regions);
     extents[count] = dim_int(k->dims, 0);
     for (int r = 0; r < nregions; r++)
         extents[count] = dim_add(k->dims, extents[count], regions[r].count);

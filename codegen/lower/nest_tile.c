@@ -32,11 +32,17 @@ static LX affine_value(const Nest *n, const AffineIndex *index) {
     return sum;
 }
 
+static bool may_leave(const Nest *n, const AffineIndex *index) {
+    for (int i = 0; i < index->nterms; i++)
+        if (n->inside[index->terms[i].axis]) return false;
+    return index->may_leave;
+}
+
 /* Where it can leave the operand along one reduced axis and one of the result that is the same for
  * the whole tile, the reduced loop is cut instead of testing every load. */
 static int clipped_axis(const Nest *n, const AffineIndex *index) {
     int reduced = -1;
-    if (!index->may_leave || n->unclipped) return -1;
+    if (!may_leave(n, index) || n->unclipped) return -1;
     for (int i = 0; i < index->nterms; i++) {
         int axis = index->terms[i].axis, t = nest_tile_of(n, axis);
         if (axis == n->plan->vector_axis || (t >= 0 && n->sizes[t] > 1)) return -1;
@@ -113,7 +119,7 @@ static LX load_operand(const Nest *n, int operand) {
     LX at[MAX_RANK] = {NULL}, inside = NULL, lanes_inside = NULL;
     for (int i = 0; i < access->value->type.rank; i++) {
         at[i] = affine_value(n, &access->index[i]);
-        if (!access->index[i].may_leave || clipped_axis(n, &access->index[i]) >= 0) continue;
+        if (!may_leave(n, &access->index[i]) || clipped_axis(n, &access->index[i]) >= 0) continue;
         LX *part = at[i]->type.lanes > 1 ? &lanes_inside : &inside;
         *part = both(k, *part, within(k, at[i], access->value->type.dims[i]));
     }
@@ -273,8 +279,7 @@ static void clip(Nest *n, int axis, LX *begin, LX *extent) {
 static void vector_reduction(Nest *n, int part) {
     Region regions[MAX_REGIONS];
     int axis = n->plan->vector_axis, lanes = n->plan->lanes, all = n->vectors;
-    int count =
-        make_regions(n->k->dims, n->c->axes[axis].extent, n->plan->vectors, true, lanes, regions);
+    int count = vector_regions(n, axis, n->plan->vectors, lanes, regions);
     for (int r = 0; r < count; r++) {
         LBuilder *b = n->k->b;
         Loop loop = loop_open(n->k, LOOP_SERIAL, n->c->axes[axis].name, lx_int(b, 0),

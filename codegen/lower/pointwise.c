@@ -180,7 +180,7 @@ static void choose_style(Lowering *l, const Value *root, const Survey *s, Space 
     if (last < 0) return;
     /* Without vectors two lanes tell as much about memory. */
     AccessCounts loads = probe_axis(l, root, s, space, last, lanes > 1 ? lanes : 2);
-    int all = loads.consecutive + loads.uniform + loads.strided;
+    int all = loads.consecutive + loads.uniform + loads.spaced + loads.strided;
     if (loads.strided == 0 || s->operations > COSTLY_OPERATIONS / 2 + 4 * all) {
         space->lanes = lanes;
         return;

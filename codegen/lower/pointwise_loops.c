@@ -17,7 +17,7 @@ static void set_vector(const Kernel *k, LStmt *loop, Dim extent, int lanes) {
     if (lanes == 1) return;
     loop->loop = LOOP_VECTOR;
     loop->width = lanes;
-    loop->tail = fixed && count % lanes == 0 ? TAIL_NONE : masked ? TAIL_MASK : TAIL_PEEL;
+    loop->tail = fixed && count % lanes == 0 ? TAIL_NONE : masked ? TAIL_MASK : TAIL_OVERLAP;
 }
 
 /* Part number `part` of an axis that is cut into parts of `size`. */

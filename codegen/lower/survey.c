@@ -137,6 +137,7 @@ static LX probe_value(Kernel *k, LX const *at, const AffineIndex *index) {
 
 static Stride stride_of(const AccessCounts *counts) {
     if (counts->strided) return STRIDE_ANY;
+    if (counts->spaced) return STRIDE_FEW;
     return counts->consecutive ? STRIDE_ONE : STRIDE_NONE;
 }
 
@@ -175,6 +176,8 @@ static void probe_axis(const Job *job, Contraction *c, int axis) {
     LType result = ltype(compute_dtype(type->dtype), lanes);
     emit_result(&k, index, zero_of(&k, result));
     c->result.along[axis] = stride_of(&k.stores);
+    /* Only loads are put together by shuffles. */
+    if (c->result.along[axis] == STRIDE_FEW) c->result.along[axis] = STRIDE_ANY;
 }
 
 void contraction_survey(const Job *job, Contraction *c) {

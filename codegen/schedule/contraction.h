@@ -36,7 +36,12 @@ typedef struct AffineIndex {
 } AffineIndex;
 
 /* How memory is accessed when one axis of the domain is the vector axis. */
-typedef enum Stride { STRIDE_NONE, STRIDE_ONE, STRIDE_ANY } Stride;
+typedef enum Stride {
+    STRIDE_NONE,
+    STRIDE_ONE,
+    STRIDE_FEW, /* of loads: lanes lie a few elements apart */
+    STRIDE_ANY
+} Stride;
 
 typedef struct Access {
     const Value *value;

@@ -8,7 +8,7 @@
 /* Cycles from an fma's operand to its result, and loads started per cycle: alike on all recent
  * cores. */
 enum { FMA_LATENCY = 4, LOADS_PER_CYCLE = 2, SCALAR_REGISTERS = 16 };
-enum { LIKELY_SYMBOL = 32, MOST_VECTORS = 8, MOST_TILE = 30 };
+enum { LIKELY_SYMBOL = 32, MOST_VECTORS = 8, MOST_TILE = 30, MOST_OF_WINDOWS = 16 };
 
 typedef struct Planner {
     const Contraction *c;
@@ -67,6 +67,17 @@ static double store_cost(const Contraction *c, int axis) {
     return lanes;
 }
 
+/* What a vector of an operand costs beyond one load. */
+static double load_cost(const Contraction *c, int operand, int axis) {
+    enum { SHUFFLED = 3 };
+    int lanes = c->axes[axis].lanes;
+    switch (c->operands[operand].along[axis]) {
+    case STRIDE_FEW: return lanes < SHUFFLED ? lanes : SHUFFLED;
+    case STRIDE_ANY: return lanes;
+    default: return 0;
+    }
+}
+
 /* Operations, vector or scalar, of the whole nest with that vector axis (-1: none). */
 static double vector_cost(const Planner *p, int axis) {
     const Contraction *c = p->c;
@@ -74,8 +85,7 @@ static double vector_cost(const Planner *p, int axis) {
     if (axis < 0) return results * (steps + 1);
     int lanes = c->axes[axis].lanes;
     double step = 1, store = store_cost(c, axis);
-    for (int i = 0; i < c->noperands; i++)
-        if (c->operands[i].along[axis] == STRIDE_ANY) step += lanes / reuse(p, i);
+    for (int i = 0; i < c->noperands; i++) step += load_cost(c, i, axis) / reuse(p, i);
     double blocks = (double)ceil_div(p->extent[axis], lanes) / (double)p->extent[axis];
     int dot = axis != c->dot_axis && c->dot > 1 ? c->dot : 1;
     if (!c->axes[axis].reduced) return results * blocks * (steps / dot * step + store);
@@ -113,6 +123,15 @@ static bool reuses(const Planner *p, int axis, int vector_axis) {
     return false;
 }
 
+/* Whether neighbours among the results share elements: those along the innermost axis are enough to
+ * use a row of the window together. */
+static bool is_window(const Contraction *c) {
+    if (c->noperands > 1) return false;
+    for (int i = 0; i < c->operands[0].value->type.rank; i++)
+        if (c->operands[0].index[i].nterms > 1) return true;
+    return false;
+}
+
 /* Axes worth tiling, the innermost first. */
 static int tile_candidates(const Planner *p, int vector_axis, int *axes) {
     int count = 0;
@@ -127,7 +146,7 @@ static int tile_candidates(const Planner *p, int vector_axis, int *axes) {
             if (reduced == same) continue;
         }
         axes[count++] = i;
-        if (count == MAX_TILES) break;
+        if (count == MAX_TILES || is_window(p->c)) break;
     }
     return count;
 }
@@ -244,6 +263,7 @@ static double plan_cost(const Planner *p, const Candidates *candidates,
 static bool size_fits(const Planner *p, const Candidates *candidates, int n, int size) {
     if (size == 1) return true;
     if (n >= candidates->count || size > p->extent[candidates->axes[n]]) return false;
+    if (is_window(p->c) && size > MOST_OF_WINDOWS) return false;
     if (n == 0) return true;
     return p->fixed[candidates->axes[n]] && p->extent[candidates->axes[n]] % size == 0;
 }
@@ -318,13 +338,15 @@ static int64_t innermost_extent(const Planner *p, const ContractionPlan *plan) {
     return plan->dot > 1 && part.axis == p->c->dot_axis ? extent / plan->dot : extent;
 }
 
-/* Short bodies are unrolled, so that the loop's own instructions do not count. */
+/* Short bodies are unrolled, so that the loop's own instructions do not count; a row of a window as a
+ * whole, so that its results share loads and each index is tested only where it may leave. */
 static int choose_unroll(const Planner *p, const ContractionPlan *plan) {
     enum { ENOUGH = 24, MOST_UNROLLED = 8 };
     int accumulators = plan->vectors, unroll = 1;
     for (int t = 0; t < plan->ntiles; t++) accumulators *= plan->tiles[t].size;
     int64_t extent = innermost_extent(p, plan);
     if (extent == 0) return 1;
+    if (is_window(p->c) && extent <= MOST_UNROLLED) return (int)extent;
     while (accumulators * unroll < ENOUGH && unroll < MOST_UNROLLED && extent % (2 * unroll) == 0)
         unroll *= 2;
     return unroll;

@@ -131,10 +131,21 @@ bool lx_is_int(LX x, int64_t *value) {
     return true;
 }
 
-bool lx_is_consecutive(LX x, LX *base) {
-    if (x->kind != LX_RAMP || x->args[1]->kind != LX_INT || x->args[1]->i != 1) return false;
+bool lx_is_ramp(LX x, LX *base, int64_t *step) {
+    if (x->kind != LX_RAMP || !lx_is_int(x->args[1], step)) return false;
     if (base) *base = x->args[0];
     return true;
+}
+
+bool lx_is_consecutive(LX x, LX *base) {
+    int64_t step;
+    return lx_is_ramp(x, base, &step) && step == 1;
+}
+
+bool lx_is_spaced(LX x, LX *base, int64_t *step) {
+    enum { MOST_STEP = 4 };
+    return lx_is_ramp(x, base, step) && *step != 0 && *step != 1 && *step >= -MOST_STEP &&
+           *step <= MOST_STEP;
 }
 
 /* ---- lanes ----------------------------------------------------------------------------------- */

@@ -32,6 +32,13 @@ for function in exp log tanh sigmoid erf silu gelu rsqrt; do scalars 0 "$functio
 scalars 0 "pow(x, 2.5)"
 scalars 2 "softmax(x, axis=1)" # a row's sum and its inverse
 
+# Windows over plain images: neighbours are loaded together and shuffled, not gathered.
+printf 'network net(x: f32[1, 4, 40, 64]) -> (y: f32[1, 4, 20, 32]) {\n  y = max_pool2d(x, 3, stride=2, pad=1)\n}\n' >"$TMP/pool.nn"
+for cpu in x86-64-v2 x86-64-v3 x86-64-v4; do
+    expect 0 "$NNC" "$TMP/pool.nn" -mtriple=x86_64-linux-gnu -mcpu=$cpu -emit=asm -o "$TMP/pool.s"
+    ! grep -qE 'gather|maxss' "$TMP/pool.s" || fail "pooling for $cpu gathers or computes one by one"
+done
+
 expect 0 "$NNC" examples/digits/cnn.nn -emit=so -o "$TMP/net.so"
 exported=$(llvm-nm-19 -D --defined-only --just-symbol-name "$TMP/net.so")
 [ "$exported" = nn_network_entry ] || fail "net.so exports: $exported"

@@ -17,6 +17,7 @@ const Way ways[WAY_COUNT] = {
     {.name = "native -O2", .level = 2},
     {.name = "x86-64-v2 -O2", .cpu = "x86-64-v2", .level = 2},
     {.name = "x86-64-v3 -O2", .cpu = "x86-64-v3", .level = 2},
+    {.name = "x86-64-v4 -O2", .cpu = "x86-64-v4", .level = 2},
 };
 const Way opencl_way = {.name = "opencl -O2", .level = 2, .target = "opencl"};
 const Way opencl_gpu_way = {
@@ -43,6 +44,7 @@ bool way_runs_here(const Way *way) {
 #if defined(__x86_64__)
     if (strcmp(way->cpu, "x86-64-v2") == 0) return __builtin_cpu_supports("x86-64-v2");
     if (strcmp(way->cpu, "x86-64-v3") == 0) return __builtin_cpu_supports("x86-64-v3");
+    if (strcmp(way->cpu, "x86-64-v4") == 0) return __builtin_cpu_supports("x86-64-v4");
 #endif
     return false;
 }

@@ -408,6 +408,11 @@ int main(int argc, char **argv) {
         printf("this machine lacks what that needs\n");
         return EXIT_SKIPPED;
     }
+    for (size_t w = 0; w < arguments.sample.way_count; w++) {
+        const Way *way = &arguments.sample.ways[w];
+        if (!way->target && !way_runs_here(way))
+            printf("%s: skipped, this machine cannot run it\n", way->name);
+    }
     if (argc > 1 && sscanf(argv[1], "%d/%d", &share, &shares) != 2) only = argv[1];
     Arena *arena = arena_create();
     Row edges[EDGE_ROWS];

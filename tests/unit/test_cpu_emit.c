@@ -228,6 +228,39 @@ Test(cpu_emit, gathers_and_scatters) {
     }
 }
 
+/* y = x a few elements apart or in reverse order, z = the same where a mask is on. */
+static void check_spaced(DType dtype, int64_t step, const char *cpu) {
+    CpuFixture f = cpu_start();
+    LBuilder *b = &f.b;
+    f.options.cpu = cpu;
+    enum { LANES = 16, MOST = 61 };
+    LBuffer *x = cpu_input1(&f, "x", dtype, "61"), *on = cpu_input1(&f, "on", DT_bool, "16");
+    LBuffer *y = cpu_output1(&f, "y", dtype, "16"), *z = cpu_output1(&f, "z", dtype, "16");
+    LX lanes = lx_ramp(b, lx_int(b, 0), 1, LANES);
+    LX from = lx_ramp(b, lx_int(b, step > 0 ? 0 : MOST - 1), step, LANES);
+    LX mask = lx_load(b, on, &lanes), other = lx_const_int(b, ltype(dtype, LANES), 1);
+    if (dtype_is_float(dtype)) other = lx_const(b, ltype(dtype, LANES), 1);
+    lb_store(b, y, &lanes, lx_load(b, x, &from), NULL);
+    lb_store(b, z, &lanes, lx_load_masked(b, x, &from, mask, other), NULL);
+    cpu_call(&f);
+    cpu_load_network(&f);
+    cpu_compare(&f, NULL, dtype_name(dtype));
+    cpu_end(&f);
+}
+
+Test(cpu_emit, spaced_loads) {
+    static const DType dtypes[] = {DT_f32, DT_f64, DT_bf16, DT_i8};
+    static const int64_t steps[] = {2, 3, 4, -1, -2, -4};
+    static const char *const cpus[] = {NULL, "x86-64-v2", "x86-64-v3"};
+    for (size_t c = 0; c < COUNT_OF(cpus); c++) {
+#if !defined(__x86_64__)
+        if (cpus[c]) continue;
+#endif
+        for (size_t i = 0; i < COUNT_OF(steps); i++)
+            check_spaced(dtypes[(i + c) % COUNT_OF(dtypes)], steps[i], cpus[c]);
+    }
+}
+
 /* ---- parallel loops ------------------------------------------------------------------------- */
 
 static int tasks_run;
