@@ -200,10 +200,13 @@ static size_t processors(void) {
     return count > 0 ? (size_t)count : 1;
 }
 
-/* Signals are for the program's own threads. */
+/* Signals are for the program's own threads, but for those that a thread brings about itself: the
+ * program's handler is to hear of them. */
 static void start_workers(Pool *pool, size_t threads) {
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
     sigset_t all, before;
     sigfillset(&all);
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) sigdelset(&all, faults[i]);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     for (size_t i = 1; i < threads; i++) {
         Worker *worker = &pool->workers[i];

@@ -153,7 +153,6 @@ LLVMTargetMachineRef cpu_target_machine(const CpuMachine *machine, int level) {
     static const LLVMCodeGenOptLevel levels[] = {LLVMCodeGenLevelNone, LLVMCodeGenLevelLess,
                                                  LLVMCodeGenLevelDefault,
                                                  LLVMCodeGenLevelAggressive};
-    cpu_initialize_llvm();
     LLVMTargetRef target;
     char *message = NULL;
     if (LLVMGetTargetFromTriple(machine->triple, &target, &message)) {
