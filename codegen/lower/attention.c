@@ -13,27 +13,19 @@
  * and in the end result[e] = sums[e] / total: the online softmax of Milakov and Gimelshein, 2018,
  * and of Dao and others' FlashAttention, 2022. Every lane's sums run over the keys in their order,
  * whatever the number of threads. */
-#include "codegen/lower/kernel.h"
+#include "codegen/lower/attention.h"
 
 #include <math.h>
 
 enum {
     KEYS = 128, /* of a block: their shares stay in L1 */
     TILE = 8,   /* keys whose scores are computed at once; a power of two, divides KEYS */
-    WIDEST_HEAD = 256,
     EXP_COST = 16,
 };
 
 typedef struct Attention {
     Kernel *k;
-    const Value *product, *scores, *result;        /* of q and k; of f; of the shares and v */
-    const Value *queries_of, *keys_of, *values_of; /* operands of the products */
-    int rank;
-    int64_t depth, width; /* elements of a query and a key; of a value */
-    DType dtype;
-    int lanes;
-    Dim nqueries, nkeys;
-    bool causal; /* queries see nothing of keys that come after them */
+    const AttentionBody *body;
     /* While a group of queries is emitted: */
     LX batch[MAX_RANK];
     LX first;      /* query */
@@ -42,129 +34,12 @@ typedef struct Attention {
     LBuffer *queries, *shares, *sums, *largest, *total;
 } Attention;
 
-/* ---- which bodies are attention -------------------------------------------------------------- */
-
-/* Whether value is computed from `from` in a body, without passing `end`. */
-static bool comes_from(const Job *job, const Value *value, const Value *from, const Value *end) {
-    if (value == from) return true;
-    if (value == end || !value->def) return false;
-    if (value != job->root && lowering_tensor(job->l, value)) return false;
-    int *known = lowering_note(job->l, value); /* 1: no, 2: yes */
-    if (*known) return *known == 2;
-    *known = 1;
-    for (int i = 0; i < value->def->noperands; i++)
-        if (comes_from(job, value->def->operands[i], from, end)) *known = 2;
-    return *known == 2;
-}
-
-static bool reaches(const Job *job, const Value *value, const Value *from, const Value *end) {
-    lowering_walk(job->l);
-    return comes_from(job, value, from, end);
-}
-
-/* The operators between the product and the scores keep the place of every element. */
-static bool keeps_places(const Job *job, const Value *value, const Value *product) {
-    const Node *node = value->def;
-    if (value == product) return true;
-    if (!node || !pointwise_known(node->op)) return false;
-    for (int i = 0; i < node->noperands; i++) {
-        const Value *x = node->operands[i];
-        if (!reaches(job, x, product, NULL)) continue;
-        if (!type_same_shape(&x->type, &product->type) || !keeps_places(job, x, product))
-            return false;
-    }
-    return true;
-}
-
-static bool is_narrow(Dim dim, int64_t *size) {
-    return dim_is_int(dim, size) && *size > 0 && *size <= WIDEST_HEAD;
-}
-
-/* Fills in what is known of a body whose anchors, operands first, are a product, a softmax and a
- * product. */
-static bool make_attention(Attention *a, const Job *job, const Value *const *anchors) {
-    const Value *softmax = anchors[1];
-    a->product = anchors[0];
-    a->result = anchors[2];
-    if (a->product->def->op != OP_matmul || softmax->def->op != OP_softmax ||
-        a->result->def->op != OP_matmul || a->result->def->operands[0] != softmax)
-        return false;
-    const TensorType *type = &a->result->type;
-    a->rank = type->rank;
-    a->dtype = compute_dtype(type->dtype);
-    a->scores = softmax->def->operands[0];
-    a->queries_of = a->product->def->operands[0];
-    a->keys_of = a->product->def->operands[1];
-    a->values_of = a->result->def->operands[1];
-    a->nqueries = type->dims[a->rank - 2];
-    a->nkeys = softmax->type.dims[softmax->type.rank - 1];
-    a->lanes = target_lanes(job->l->target, dtype_bits(a->dtype));
-    if (!dtype_is_float(type->dtype) || softmax->type.rank != a->rank ||
-        compute_dtype(a->product->type.dtype) != a->dtype ||
-        normalize_axis(node_int(softmax->def, "axis"), a->rank) != a->rank - 1 ||
-        !type_same_shape(&a->product->type, &softmax->type))
-        return false;
-    for (int i = 0; i < a->rank - 2; i++)
-        if (softmax->type.dims[i] != type->dims[i]) return false;
-    return is_narrow(a->queries_of->type.dims[a->queries_of->type.rank - 1], &a->depth) &&
-           is_narrow(type->dims[a->rank - 1], &a->width);
-}
-
-bool attention_fits(const Job *job, const Value *const *anchors, size_t count) {
-    Attention a = {0};
-    Job traced = *job;
-    const TargetDesc *target = job->l->target;
-    if (count != 3 || target->group_items > 0 || target->streams) return false;
-    if (!make_attention(&a, job, anchors)) return false;
-    return !reaches(job, job->root, a.product, a.result) &&
-           !reaches(job, a.values_of, a.product, NULL) && keeps_places(job, a.scores, a.product) &&
-           epilogue_path(job->l, a.result, job->root, &traced.path, &traced.path_length);
-}
-
-/* ---- masks by position ----------------------------------------------------------------------- */
-
-/* Whether the condition is that the key does not come after the query. */
-static bool is_not_after(const Attention *a, const Job *job, const Value *condition) {
-    Kernel k;
-    LX index[MAX_RANK], at[MAX_RANK];
-    kernel_probe(&k, job->l, job->root, a->result);
-    for (int i = 0; i < a->rank; i++) {
-        Dim extent = a->scores->type.dims[i];
-        index[i] =
-            lb_loop_var(k.b, lb_for(k.b, LOOP_SERIAL, "i", lx_int(k.b, 0), lx_dim(k.b, extent)));
-    }
-    int shift = a->rank - condition->type.rank;
-    for (int i = 0; i < condition->type.rank; i++)
-        at[i] = dim_is(condition->type.dims[i], 1) ? lx_int(k.b, 0) : index[shift + i];
-    LX x = emit_element(&k, condition, at), query = index[a->rank - 2], key = index[a->rank - 1];
-    if (x->kind != LX_BINARY) return false;
-    if (x->binary == LB_GE) return x->args[0] == query && x->args[1] == key;
-    return x->binary == LB_LE && x->args[0] == key && x->args[1] == query;
-}
-
-/* Whether keys after the query have no share: their scores are replaced by a number so low that they
- * come to nothing beside that of the query's own place, and nothing is done to the scores behind
- * that; or by -inf, which other masks of that kind leave. */
-static bool find_causal(const Attention *a, const Job *job) {
-    enum { HIDDEN = -1000000000 };
-    for (const Value *x = a->scores; x != a->product && x->def->op == OP_where;) {
-        const Tensor *low = job->l->immediates[x->def->operands[2]->id];
-        double number = low ? tensor_get(low, 0) : 0;
-        bool outermost = x == a->scores, lowest = number == -INFINITY;
-        if (!low || !(lowest || (outermost && number <= HIDDEN))) return false;
-        if (is_not_after(a, job, x->def->operands[0])) return true;
-        if (!lowest) return false;
-        x = x->def->operands[1];
-    }
-    return false;
-}
-
 /* ---- elements -------------------------------------------------------------------------------- */
 
 /* An element of an operand of rank >= 2 whose leading axes are broadcast to the batch. */
 static LX operand(const Attention *a, const Value *x, LX row, LX column) {
     LX at[MAX_RANK] = {NULL};
-    int rank = x->type.rank, shift = a->rank - rank;
+    int rank = x->type.rank, shift = a->body->rank - rank;
     for (int i = 0; i < rank - 2; i++) {
         bool stretched = dim_is(x->type.dims[i], 1);
         at[i] = stretched ? lx_int(a->k->b, 0) : a->batch[shift + i];
@@ -172,22 +47,23 @@ static LX operand(const Attention *a, const Value *x, LX row, LX column) {
     at[rank - 2] = row;
     at[rank - 1] = column;
     LX value = emit_element(a->k, x, at);
-    return lx_cast(a->k->b, CAST_VALUE, a->dtype, value);
+    return lx_cast(a->k->b, CAST_VALUE, a->body->dtype, value);
 }
 
 static LX multiply_add(const Attention *a, LX x, LX y, LX sum) {
     LBuilder *b = a->k->b;
-    x = lx_broadcast(b, x, a->lanes);
+    x = lx_broadcast(b, x, a->body->lanes);
     if (a->k->l->target->fma) return lx_fma(b, x, y, sum);
     return lx_add(b, sum, lx_mul(b, x, y));
 }
 
 static LX constant(const Attention *a, double value) {
-    return lx_const(a->k->b, ltype(a->dtype, a->lanes), value);
+    return lx_const(a->k->b, ltype(a->body->dtype, a->body->lanes), value);
 }
 
 static LBuffer *vectors(const Attention *a, const char *name, int64_t count) {
-    return lb_declare(a->k->b, name, SPACE_PRIVATE, ltype(a->dtype, a->lanes), 1, &count);
+    return lb_declare(a->k->b, name, SPACE_PRIVATE, ltype(a->body->dtype, a->body->lanes), 1,
+                      &count);
 }
 
 static LX load_cell(const Attention *a, LBuffer *cell) {
@@ -210,7 +86,7 @@ static LX query_index(const Attention *a, LX query) {
 /* x[i] lane j becomes x[j] lane i, for as many vectors as these have lanes, a power of two. */
 static void transpose(const Attention *a, LX *x) {
     LBuilder *b = a->k->b;
-    int n = a->lanes, low[64], high[64];
+    int n = a->body->lanes, low[64], high[64];
     for (int step = 1; step < n; step *= 2) {
         for (int lane = 0; lane < n; lane++) {
             bool second = lane & step;
@@ -229,22 +105,22 @@ static void transpose(const Attention *a, LX *x) {
 /* Calls emit for every run of `lanes` along an axis of `extent` elements; the last may be shorter. */
 static void each_run(Attention *a, int64_t extent, void (*emit)(Attention *, LX first, int count)) {
     LBuilder *b = a->k->b;
-    int64_t whole = extent / a->lanes, rest = extent % a->lanes;
+    int64_t whole = extent / a->body->lanes, rest = extent % a->body->lanes;
     if (whole > 0) {
         Loop loop = loop_open(a->k, LOOP_SERIAL, "run", lx_int(b, 0), lx_int(b, whole));
-        emit(a, lx_muli(b, loop.var, a->lanes), a->lanes);
+        emit(a, lx_muli(b, loop.var, a->body->lanes), a->body->lanes);
         loop_close(a->k, &loop);
     }
-    if (rest > 0) emit(a, lx_int(b, whole * a->lanes), (int)rest);
+    if (rest > 0) emit(a, lx_int(b, whole * a->body->lanes), (int)rest);
 }
 
 /* The places first, first + 1, .. as an index, and the condition that they exist; null: all do. */
 static LX run_index(const Attention *a, LX first, int count, LX *exists) {
     LBuilder *b = a->k->b;
     *exists = NULL;
-    if (a->lanes == 1) return first;
-    LX index = lx_ramp(b, first, 1, a->lanes);
-    if (count < a->lanes) *exists = lx_binary(b, LB_LT, index, lx_addi(b, first, count));
+    if (a->body->lanes == 1) return first;
+    LX index = lx_ramp(b, first, 1, a->body->lanes);
+    if (count < a->body->lanes) *exists = lx_binary(b, LB_LT, index, lx_addi(b, first, count));
     return index;
 }
 
@@ -253,9 +129,10 @@ static void load_run(Attention *a, LX first, int count) {
     LX x[64], exists, column = run_index(a, first, count, &exists);
     size_t scope = scope_begin(a->k);
     Guards before = guard_push(a->k, exists);
-    for (int i = 0; i < a->lanes; i++) {
+    for (int i = 0; i < a->body->lanes; i++) {
         LX row = lb_let(b, "row", query_index(a, lx_addi(b, a->first, i)));
-        x[i] = lb_let(b, "q", lx_broadcast(b, operand(a, a->queries_of, row, column), a->lanes));
+        x[i] = lb_let(
+            b, "q", lx_broadcast(b, operand(a, a->body->queries_of, row, column), a->body->lanes));
     }
     guard_pop(a->k, before);
     transpose(a, x);
@@ -270,25 +147,25 @@ static void store_run(Attention *a, LX first, int count) {
     LX x[64], exists, at[MAX_RANK] = {NULL}, factor = load_cell(a, a->total);
     LX column = run_index(a, first, count, &exists);
     size_t scope = scope_begin(k);
-    for (int i = 0; i < a->lanes; i++) {
+    for (int i = 0; i < a->body->lanes; i++) {
         x[i] = constant(a, 0);
         if (i >= count) continue;
         LX sum = lx_load(b, a->sums, &(LX){lx_addi(b, first, i)});
         x[i] = lb_let(b, "y", lx_mul(b, sum, factor));
     }
     transpose(a, x);
-    for (int i = 0; i < a->rank - 2; i++) at[i] = a->batch[i];
-    if (a->width == 1) { /* an axis that memory does not have */
-        for (int i = 0; i < a->lanes; i++) x[i] = lx_extract(b, x[i], 0);
+    for (int i = 0; i < a->body->rank - 2; i++) at[i] = a->batch[i];
+    if (a->body->width == 1) { /* an axis that memory does not have */
+        for (int i = 0; i < a->body->lanes; i++) x[i] = lx_extract(b, x[i], 0);
         column = lx_int(b, 0);
         exists = NULL;
     }
     Guards before = guard_push(k, exists);
-    for (int i = 0; i < a->lanes; i++) {
+    for (int i = 0; i < a->body->lanes; i++) {
         LX row = lx_addi(b, a->first, i);
         LStmt *branch = a->last_query ? lb_if(b, lx_binary(b, LB_LE, row, a->last_query)) : NULL;
-        at[a->rank - 2] = row;
-        at[a->rank - 1] = column;
+        at[a->body->rank - 2] = row;
+        at[a->body->rank - 1] = column;
         size_t inner = scope_begin(k);
         emit_result(k, at, x[i]);
         scope_end(k, inner);
@@ -304,15 +181,16 @@ static void store_run(Attention *a, LX first, int count) {
 static LX score(Attention *a, LX sum, LX key) {
     Kernel *k = a->k;
     LX at[MAX_RANK] = {NULL};
-    Known known = {a->product, lb_let(k->b, "s", round_to(k, sum, a->product->type.dtype))};
-    for (int i = 0; i < a->rank - 2; i++) at[i] = a->batch[i];
-    LX query = a->lanes > 1 ? lx_ramp(k->b, a->first, 1, a->lanes) : a->first;
-    at[a->rank - 2] = query_index(a, query);
-    at[a->rank - 1] = key;
+    Known known = {a->body->product,
+                   lb_let(k->b, "s", round_to(k, sum, a->body->product->type.dtype))};
+    for (int i = 0; i < a->body->rank - 2; i++) at[i] = a->batch[i];
+    LX query = a->body->lanes > 1 ? lx_ramp(k->b, a->first, 1, a->body->lanes) : a->first;
+    at[a->body->rank - 2] = query_index(a, query);
+    at[a->body->rank - 1] = key;
     vec_push(k->l->arena, &k->known, known);
-    LX value = emit_element(k, a->scores, at);
+    LX value = emit_element(k, a->body->scores, at);
     k->known.len--;
-    return lx_broadcast(k->b, value, a->lanes);
+    return lx_broadcast(k->b, value, a->body->lanes);
 }
 
 /* The scores of TILE keys from `first` of the block that begins at `block`; clipped: the last ones
@@ -321,7 +199,7 @@ static void score_tile(Attention *a, LX block, LX first, bool clipped) {
     Kernel *k = a->k;
     LBuilder *b = k->b;
     LBuffer *tile = vectors(a, "tile", TILE);
-    int unroll = a->depth % 4 == 0 ? 4 : 1;
+    int unroll = a->body->depth % 4 == 0 ? 4 : 1;
     LX zero = lx_int(b, 0), begin = lb_let(b, "begin", lx_add(b, block, first));
     LX last = clipped ? lb_let(b, "last", lx_addi(b, a->end, -1)) : NULL, at[TILE], values[TILE];
     for (int i = 0; i < TILE; i++) {
@@ -329,13 +207,13 @@ static void score_tile(Attention *a, LX block, LX first, bool clipped) {
         if (clipped) at[i] = lb_let(b, "at", lx_binary(b, LB_MIN, at[i], last));
         lb_store(b, tile, &(LX){lx_int(b, i)}, constant(a, 0), NULL);
     }
-    Loop loop = loop_open(k, LOOP_SERIAL, "d", zero, lx_int(b, a->depth / unroll));
+    Loop loop = loop_open(k, LOOP_SERIAL, "d", zero, lx_int(b, a->body->depth / unroll));
     for (int u = 0; u < unroll; u++) {
         LX d = lx_addi(b, lx_muli(b, loop.var, unroll), u);
         LX query = lb_let(b, "q", lx_load(b, a->queries, &d));
         for (int i = 0; i < TILE; i++) {
             LX here = lx_int(b, i), sum = lx_load(b, tile, &here);
-            sum = multiply_add(a, operand(a, a->keys_of, d, at[i]), query, sum);
+            sum = multiply_add(a, operand(a, a->body->keys_of, d, at[i]), query, sum);
             lb_store(b, tile, &here, sum, NULL);
         }
     }
@@ -345,7 +223,8 @@ static void score_tile(Attention *a, LX block, LX first, bool clipped) {
         LX value = score(a, lx_load(b, tile, &(LX){lx_int(b, i)}), at[i]);
         if (clipped) {
             LX counts = lx_binary(b, LB_LT, lx_addi(b, begin, i), a->end);
-            value = lx_select(b, lx_broadcast(b, counts, a->lanes), value, constant(a, -INFINITY));
+            value = lx_select(b, lx_broadcast(b, counts, a->body->lanes), value,
+                              constant(a, -INFINITY));
         }
         values[i] = lb_let(b, "score", value);
         lb_store(b, a->shares, &(LX){lx_addi(b, first, i)}, values[i], NULL);
@@ -389,7 +268,7 @@ static void share_block(Attention *a, LX block, LX count, LX before) {
         LStmt *later = lb_if(b, lx_binary(b, LB_GT, block, lx_int(b, 0)));
         LX factor = lb_let(b, "factor", lm_exp(b, lx_sub(b, before, base)));
         store_cell(a, a->total, lx_mul(b, load_cell(a, a->total), factor));
-        Loop loop = loop_open(k, LOOP_SERIAL, "e", lx_int(b, 0), lx_int(b, a->width));
+        Loop loop = loop_open(k, LOOP_SERIAL, "e", lx_int(b, 0), lx_int(b, a->body->width));
         LX sum = lx_mul(b, lx_load(b, a->sums, &loop.var), factor);
         lb_store(b, a->sums, &loop.var, sum, NULL);
         loop_close(k, &loop);
@@ -420,7 +299,7 @@ static void sum_tile(Attention *a, LX block, LX count, LX first, int size) {
     LX share = lb_let(b, "share", lx_load(b, a->shares, &j));
     for (int i = 0; i < size; i++) {
         LX here = lx_int(b, i), sum = lx_load(b, tile, &here);
-        LX value = operand(a, a->values_of, key, lx_addi(b, first, i));
+        LX value = operand(a, a->body->values_of, key, lx_addi(b, first, i));
         lb_store(b, tile, &here, multiply_add(a, value, share, sum), NULL);
     }
     loop_close(k, &loop);
@@ -433,7 +312,7 @@ static void sum_tile(Attention *a, LX block, LX count, LX first, int size) {
 static void sum_block(Attention *a, LX block, LX count) {
     LBuilder *b = a->k->b;
     int size = a->k->l->target->vector_registers >= 32 ? 16 : 8;
-    int64_t whole = a->width / size, rest = a->width % size;
+    int64_t whole = a->body->width / size, rest = a->body->width % size;
     if (whole > 0) {
         Loop loop = loop_open(a->k, LOOP_SERIAL, "e", lx_int(b, 0), lx_int(b, whole));
         sum_tile(a, block, count, lx_muli(b, loop.var, size), size);
@@ -462,86 +341,69 @@ static void each_block(Attention *a) {
 static void emit_group(Attention *a, LX group) {
     Kernel *k = a->k;
     LBuilder *b = k->b;
-    Dim lanes = dim_int(k->dims, a->lanes);
+    Dim lanes = dim_int(k->dims, a->body->lanes);
     size_t scope = scope_begin(k);
-    a->first = lb_let(b, "first", lx_muli(b, group, a->lanes));
-    if (!dim_is(dim_mod(k->dims, a->nqueries, lanes), 0))
-        a->last_query = lx_addi(b, lx_dim(b, a->nqueries), -1);
-    a->end = lx_dim(b, a->nkeys);
-    if (a->causal)
-        a->end = lb_let(b, "end", lx_binary(b, LB_MIN, a->end, lx_addi(b, a->first, a->lanes)));
-    a->queries = vectors(a, "queries", a->depth);
+    a->first = lb_let(b, "first", lx_muli(b, group, a->body->lanes));
+    if (!dim_is(dim_mod(k->dims, a->body->nqueries, lanes), 0))
+        a->last_query = lx_addi(b, lx_dim(b, a->body->nqueries), -1);
+    a->end = lx_dim(b, a->body->nkeys);
+    if (a->body->causal)
+        a->end =
+            lb_let(b, "end", lx_binary(b, LB_MIN, a->end, lx_addi(b, a->first, a->body->lanes)));
+    a->queries = vectors(a, "queries", a->body->depth);
     a->shares = vectors(a, "shares", KEYS);
-    a->sums = vectors(a, "sums", a->width);
+    a->sums = vectors(a, "sums", a->body->width);
     a->largest = vectors(a, "largest", 1);
     a->total = vectors(a, "total", 1);
-    each_run(a, a->depth, load_run);
+    each_run(a, a->body->depth, load_run);
     store_cell(a, a->largest, constant(a, -INFINITY));
     store_cell(a, a->total, constant(a, 0));
-    Loop clear = loop_open(k, LOOP_SERIAL, "e", lx_int(b, 0), lx_int(b, a->width));
+    Loop clear = loop_open(k, LOOP_SERIAL, "e", lx_int(b, 0), lx_int(b, a->body->width));
     lb_store(b, a->sums, &clear.var, constant(a, 0), NULL);
     loop_close(k, &clear);
     each_block(a);
     /* Of no keys the sum is 0. */
     LX factor = lx_binary(b, LB_DIV, constant(a, 1), load_cell(a, a->total));
     LX some = lx_binary(b, LB_GT, a->end, lx_int(b, 0));
-    factor = lx_select(b, lx_broadcast(b, some, a->lanes), factor, constant(a, 0));
+    factor = lx_select(b, lx_broadcast(b, some, a->body->lanes), factor, constant(a, 0));
     store_cell(a, a->total, factor);
-    each_run(a, a->width, store_run);
+    each_run(a, a->body->width, store_run);
     scope_end(k, scope);
 }
 
 /* ---------------------------------------------------------------------------------------------- */
 
-/* The anchors below value, operands first; returns how many. */
-static int list_anchors(const Job *job, const Value *value, const Value **anchors, int count) {
-    const Node *node = value->def;
-    if (!node || (value != job->root && lowering_tensor(job->l, value))) return count;
-    int *seen = lowering_note(job->l, value);
-    if (*seen) return count;
-    *seen = true;
-    for (int i = 0; i < node->noperands; i++)
-        count = list_anchors(job, node->operands[i], anchors, count);
-    bool is_anchor = node->op == OP_matmul || node->op == OP_softmax;
-    if (is_anchor && count < 3) anchors[count++] = value;
-    return count;
-}
-
 static int64_t group_cost(const Attention *a) {
-    int64_t each = a->depth + a->width + EXP_COST; /* a vector of queries, about one a cycle */
-    return each * dim_estimate(a->k->dims, a->nkeys);
+    int64_t each =
+        a->body->depth + a->body->width + EXP_COST; /* a vector of queries, about one a cycle */
+    return each * dim_estimate(a->k->dims, a->body->nkeys);
 }
 
-bool lower_attention(const Job *whole) {
+bool lower_attention(const Job *whole, const AttentionBody *body) {
     static const char *const names[MAX_RANK] = {"i0", "i1", "i2", "i3", "i4", "i5", "i6", "i7"};
     Kernel k;
-    Attention a = {.k = &k};
+    Attention a = {.k = &k, .body = body};
     Job job = *whole;
-    const Value *anchors[3];
     LX vars[MAX_RANK];
     Dim extents[MAX_RANK];
-    lowering_walk(job.l);
-    bool fits = list_anchors(&job, job.root, anchors, 0) == 3 && make_attention(&a, &job, anchors);
-    require(fits);
-    job.anchor = a.result;
+    job.anchor = body->result;
     job.family = "attention";
-    fits = epilogue_path(job.l, a.result, job.root, &job.path, &job.path_length);
-    require(fits);
-    a.causal = find_causal(&a, &job);
-    kernel_begin(&k, job.l, job.root, a.result, job.uses);
+    bool traced = epilogue_path(job.l, body->result, job.root, &job.path, &job.path_length);
+    require(traced);
+    kernel_begin(&k, job.l, job.root, body->result, job.uses);
     k.path = job.path;
     k.path_length = job.path_length;
-    int last = a.rank - 2;
-    for (int i = 0; i < last; i++) extents[i] = a.result->type.dims[i];
-    extents[last] = dim_ceildiv(k.dims, a.nqueries, dim_int(k.dims, a.lanes));
+    int last = body->rank - 2;
+    for (int i = 0; i < last; i++) extents[i] = body->result->type.dims[i];
+    extents[last] = dim_ceildiv(k.dims, body->nqueries, dim_int(k.dims, body->lanes));
     require(extents[last]);
     Collapsed loops = loops_open(&k, last + 1, extents, names, group_cost(&a), vars);
     for (int i = 0; i < last; i++) a.batch[i] = vars[i];
     emit_group(&a, vars[last]);
     loops_close(&k, loops);
     emit_border(&k);
-    Dim scores = type_elements(k.dims, &a.product->type);
-    Dim each = dim_int(k.dims, 2 * (a.depth + a.width));
+    Dim scores = type_elements(k.dims, &body->product->type);
+    Dim each = dim_int(k.dims, 2 * (body->depth + body->width));
     kernel_end(&k, kernel_name(&job), "", dim_mul(k.dims, scores, each));
     return true;
 }

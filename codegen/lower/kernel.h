@@ -337,9 +337,8 @@ void argmax_rows(Kernel *k, const Job *job, const Value *x, int axis);
 /* row_chain.c: reductions of rows, and pointwise operators on them and on the rows. */
 bool row_chain_fits(const Job *job, const Value *const *anchors, size_t count);
 bool lower_row_chain(const Job *job);
-/* attention.c: a product, operators on the scores, softmax, another product, and movement. */
-bool attention_fits(const Job *job, const Value *const *anchors, size_t count);
-bool lower_attention(const Job *job);
+/* Attention is in attention.h: a product, operators on the scores, softmax, another product, and
+ * movement. */
 
 /* ---- names.c, pack.c ------------------------------------------------------------------------- */
 

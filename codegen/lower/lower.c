@@ -1,6 +1,7 @@
 /* Graph IR to loop IR: walks the nodes, gives every value its memory and every node its kernels. */
 #include "codegen/lower/lower.h"
 
+#include "codegen/lower/attention.h"
 #include "codegen/lower/kernel.h"
 
 /* ---- tensors --------------------------------------------------------------------------------- */
@@ -102,9 +103,10 @@ static bool lower_root(Lowering *l, const Value *root, LTensor *tensor, const in
     lowering_walk(l);
     if (!collect_anchors(l, root, &found)) return false;
     Job whole = {.l = l, .root = root, .uses = uses};
-    if (attention_fits(&whole, found.data, found.len)) {
+    AttentionBody attention;
+    if (attention_match(&whole, found.data, found.len, &attention)) {
         lowering_set_tensor(l, root, tensor);
-        return lower_attention(&whole);
+        return lower_attention(&whole, &attention);
     }
     if (row_chain_fits(&whole, found.data, found.len)) {
         lowering_set_tensor(l, root, tensor);
