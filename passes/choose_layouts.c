@@ -1,7 +1,7 @@
 /* Layouts for vectors. Every kernel is right with every layout: this is about speed alone.
  *
  * Activations between convolutions are blocked by channels (NCHW16c where a vector holds 16
- * floats, NCHW8c for 24 or 40 channels): results of convolutions, and of windows, pads and pointwise kernels that read such, and
+ * floats, NCHW8c for 24 or 40 channels, NCHW32c where a row of a matrix tile holds 32 bf16): results of convolutions, and of windows, pads and pointwise kernels that read such, and
  * of what moves blocks as a whole.
  * Inputs and outputs of the network keep the default. Weights of a contraction whose result's
  * channels are vectors get those channels last: a vector of weights then meets a broadcast element
@@ -24,6 +24,7 @@ typedef struct Chooser {
     Graph *graph;
     ConstantMarks constant;
     int lanes;           /* of a whole block; 1: layouts are for streams */
+    int tile;            /* elements of a row where products run on matrix tiles, else 0 */
     bool *wanted;        /* by value id: is to be blocked */
     VEC(Node *) touched; /* kernels that read, yield, or have weights in, a layout */
 } Chooser;
@@ -66,11 +67,12 @@ static bool fixed(Dim dim, int64_t *value) {
     return dim_is_int(dim, value) && *value > 0;
 }
 
-/* Of so many channels: whole vectors, or halves of the widest; 0: they fill neither. */
+/* Of so many channels: a tile's row, whole vectors, or halves of the widest; 0: they fill none. */
 static int block_of(const Chooser *c, Dim channels) {
     enum { LEAST_HALF = 8 };
     int64_t count;
     if (!fixed(channels, &count)) return 0;
+    if (c->tile > 0 && count % c->tile == 0) return c->tile;
     if (count % c->lanes == 0) return c->lanes;
     int half = c->lanes / 2;
     return half >= LEAST_HALF && count % half == 0 ? half : 0;
@@ -303,10 +305,17 @@ static bool is_chosen(const Graph *graph, ConstantMarks constant) {
     return false;
 }
 
+/* Of a row of the tiles that multiply what -precision asks for; 0: there are none. */
+static int tile_elements(const PassContext *context) {
+    bool tiles = context->options.bf16 && target_tiles(context->target, DT_bf16, DT_bf16);
+    return tiles ? context->target->tiles.row_bytes / (int)dtype_bytes(DT_bf16) : 0;
+}
+
 bool pass_choose_layouts(PassContext *context, Graph *graph) {
     Chooser c = {.context = context, .graph = graph};
     bool streams = context->target->streams;
     c.lanes = streams ? 1 : target_panel_lanes(context->target);
+    c.tile = tile_elements(context);
     c.constant = constant_marks(graph, context->scratch);
     if ((c.lanes < 2 && !streams) || is_chosen(graph, c.constant)) return false;
     c.wanted = arena_array(context->scratch, bool, context->module->value_count);

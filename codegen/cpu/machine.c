@@ -177,6 +177,28 @@ static bool read_host(CpuMachine *machine, Arena *arena) {
     return apply_features(machine->arch, machine->features, &machine->has);
 }
 
+static const char *join_features(Arena *arena, const char *a, const char *b) {
+    return arena_printf(arena, "%s%s%s", a, *a && *b ? "," : "", b);
+}
+
+void cpu_drop_refused_tiles(CpuMachine *machine, uint64_t granted, Arena *arena) {
+    static const char without_tiles[] = "-amx-tile,-amx-int8,-amx-bf16";
+    if (!cpu_has(machine, HAS_AMX_TILE) || granted & NN_CPU_AMX_TILE) return;
+    machine->features = join_features(arena, machine->features, without_tiles);
+    require(apply_features(machine->arch, without_tiles, &machine->has));
+}
+
+/* NN_CPU_* bits as a program here would see them. */
+static uint64_t granted_here(void) {
+    nn_options options;
+    uint64_t bits = 0;
+    if (nn_default_options(1, &options) == NN_OK) {
+        bits = options.cpu_features;
+        nn_release_options(&options);
+    }
+    return bits;
+}
+
 static bool read_cpu(const TargetOptions *options, CpuMachine *machine, Arena *arena, Diag *diag) {
     const char *name = options->cpu;
     CpuArch host = ARCH_COUNT;
@@ -190,6 +212,7 @@ static bool read_cpu(const TargetOptions *options, CpuMachine *machine, Arena *a
             return false;
         }
         require(read_host(machine, arena));
+        if (cpu_has(machine, HAS_AMX_TILE)) cpu_drop_refused_tiles(machine, granted_here(), arena);
     } else {
         const CpuRow *row = NULL;
         for (size_t i = 0; i < COUNT_OF(cpu_table) && !row && !name; i++) {
@@ -227,10 +250,6 @@ static void keep_checked(CpuMachine *machine, Arena *arena) {
     }
     machine->features = arena_strdup(arena, str_text(&features));
     str_free(&features);
-}
-
-static const char *join_features(Arena *arena, const char *a, const char *b) {
-    return arena_printf(arena, "%s%s%s", a, *a && *b ? "," : "", b);
 }
 
 bool cpu_machine(const TargetOptions *options, CpuMachine *machine, Arena *arena, Diag *diag) {

@@ -37,6 +37,9 @@ static inline bool cpu_has(const CpuMachine *machine, uint64_t bits) {
 bool cpu_machine(const TargetOptions *options, CpuMachine *machine, Arena *arena, Diag *diag);
 /* Whether a list such as "+avx2,-fma" names features of LLVM's; if not, a diagnostic. */
 bool cpu_check_features(CpuArch arch, const char *given, Arena *arena, Diag *diag);
+/* Takes matrix tiles from a machine that has them where NN_CPU_* bits do not grant them: a system may
+ * keep a process from using what the processor has. cpu_machine does so for this machine. */
+void cpu_drop_refused_tiles(CpuMachine *machine, uint64_t granted, Arena *arena);
 /* Whether code for the machine can run in this process; if not, a diagnostic says what is missing.
  * Matrix tiles are not looked at: init refuses them where they are used and cannot be. */
 bool cpu_runs_here(const CpuMachine *machine, Arena *arena, Diag *diag);

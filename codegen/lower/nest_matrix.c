@@ -215,8 +215,7 @@ static bool is_row_axis(const MatrixShape *shape, int axis) {
 
 /* Cycles of the whole contraction, all blocks taken as whole. */
 static double cycles_of(const MatrixNest *m) {
-    enum { PRODUCT_CYCLES = 16 };
-    double cycles = PRODUCT_CYCLES;
+    double cycles = MATRIX_PRODUCT_CYCLES;
     const Contraction *c = m->n->c;
     for (int i = 0; i < c->naxes; i++)
         cycles *= (double)dim_estimate(m->n->k->dims, c->axes[i].extent);

@@ -1,15 +1,12 @@
 /* Chooses the block of tiles.
  *
- * The model: a product of tiles takes 16 cycles, a load 8 (Intel's optimization manual, for tiles
- * that are full; smaller ones are not counted as faster). Loads go on beside products as long as
- * what they bring is near, so that products alone should bind; but both tiles of a step come from
- * the second cache as often as not, and of two blocks the one with fewer loads a product is better:
- * the model adds both up. */
+ * The model: tiles that are not full take as long as those that are. Loads go on beside products as
+ * long as what they bring is near, so that products alone should bind; but both operands of a step
+ * come from the second cache as often as not, and of two blocks the one with fewer loads a product
+ * is better: the model adds both up. */
 #include "codegen/schedule/plan_matrix.h"
 
 #include <stdio.h>
-
-enum { PRODUCT_CYCLES = 16, LOAD_CYCLES = 8 };
 
 static int64_t ceil_div(int64_t a, int64_t b) {
     return (a + b - 1) / b;
@@ -40,7 +37,7 @@ static bool block_fits(const Contraction *c, const TargetDesc *target, int rows,
 
 /* Cycles of one step of the reduction for rows x columns tiles. */
 static int64_t step_cycles(int64_t rows, int64_t columns) {
-    return PRODUCT_CYCLES * rows * columns + LOAD_CYCLES * (rows + columns);
+    return MATRIX_PRODUCT_CYCLES * rows * columns + MATRIX_LOAD_CYCLES * (rows + columns);
 }
 
 /* Of all blocks; those at the ends have fewer tiles. */
@@ -57,7 +54,7 @@ static int64_t total_cycles(int64_t all_rows, int64_t all_columns, int rows, int
 /* Whether tiles that are partly empty still take less than as many vectors of dots would. */
 static bool beats_vectors(const Contraction *c, const TargetDesc *target) {
     int64_t ports = target->fma_ports > 0 ? target->fma_ports : 1;
-    int64_t products = row_tiles(c, target) * PRODUCT_CYCLES * ports;
+    int64_t products = row_tiles(c, target) * MATRIX_PRODUCT_CYCLES * ports;
     return products * c->dot < c->matrix.count * c->matrix.depth;
 }
 

@@ -11,6 +11,9 @@
 #include "codegen/schedule/contraction.h"
 
 enum { MOST_MATRIX_TILES = 4 }; /* of a block along one side */
+/* From one product of tiles, one load of a tile, to the next: Intel's optimization manual, for tiles
+ * that are full. */
+enum { MATRIX_PRODUCT_CYCLES = 16, MATRIX_LOAD_CYCLES = 8 };
 
 typedef struct MatrixPlan {
     int rows, columns; /* tiles of a block */

@@ -1,5 +1,6 @@
 /* The interface of generated cpu code: what a context does, and what is refused. */
 #define _GNU_SOURCE
+#include "codegen/cpu/machine.h"
 #include "cpu_program.h"
 #include "nn/format.h"
 
@@ -310,6 +311,20 @@ Test(cpu_abi, processors) {
     TargetDesc desc;
     cr_assert(target_cpu.describe(&less, &desc, arena, diag_create(arena, NULL)));
     cr_expect(desc.vector_bits == 256 && !desc.amx_int8 && !desc.amx_bf16);
+    arena_destroy(arena);
+}
+
+Test(cpu_abi, tiles_that_the_system_refuses_are_not_used) {
+    Arena *arena = arena_create();
+    TargetOptions options = {.cpu = "sapphirerapids", .triple = "x86_64-linux-gnu"};
+    CpuMachine machine;
+    cr_assert(cpu_machine(&options, &machine, arena, diag_create(arena, NULL)));
+    cpu_drop_refused_tiles(&machine, NN_CPU_KNOWN | NN_CPU_AMX_TILE, arena);
+    cr_expect(cpu_has(&machine, HAS_AMX_TILE | HAS_AMX_INT8 | HAS_AMX_BF16));
+    cpu_drop_refused_tiles(&machine, NN_CPU_KNOWN | NN_CPU_X86_64_V4, arena);
+    cr_expect(!(machine.has & (HAS_AMX_TILE | HAS_AMX_INT8 | HAS_AMX_BF16)));
+    cr_expect(cpu_has(&machine, HAS_AVX512BF16));
+    cr_expect_not_null(strstr(machine.features, "-amx-tile"));
     arena_destroy(arena);
 }
 
