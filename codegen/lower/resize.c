@@ -113,11 +113,13 @@ static LX first_pixel(Kernel *k, PixelOf *pixel, LX columns, Ratio r) {
 }
 
 /* Pixels `first` to `first` + last, and as many more as make a vector; false where that would leave
- * the image. */
+ * the image, or there are no such vectors. */
 static bool find_run(Kernel *k, LX first, int last, Ratio r, PixelRun *run) {
     int64_t begin, extent;
     *run = (PixelRun){.first = first, .count = 1};
     while (run->count < last + 1) run->count *= 2;
+    int most = k->l->target->most_lanes;
+    if (most > 0 && run->count > most) return false;
     LX end = lx_addi(k->b, first, run->count - 1);
     if (!within(k, first, r.extent) && !within(k, end, r.extent)) return true;
     bool known = lx_is_int(first, &begin) && dim_is_int(r.extent, &extent);
