@@ -75,6 +75,18 @@ static LX weight(Kernel *k, LX i, Ratio r, DType type) {
                      lx_cast(k->b, CAST_VALUE, type, twice_out(k, r)));
 }
 
+/* What a pixel of the result is made of. */
+typedef struct Tap {
+    LX low, high, weight; /* weight of high */
+} Tap;
+
+static Tap tap_of(Kernel *k, LX i, Ratio r, DType type) {
+    LX low = lx_binary(k->b, LB_FLOORDIV, linear_numerator(k, i, r), twice_out(k, r));
+    return (Tap){.low = clamp_index(k, low, r.extent),
+                 .high = clamp_index(k, lx_addi(k->b, low, 1), r.extent),
+                 .weight = weight(k, i, r, type)};
+}
+
 /* (1 - weight) * a + weight * c */
 static LX mix(Kernel *k, LX a, LX c, LX share) {
     LX one = lx_const(k->b, ltype(share->type.dtype, 1), 1);
@@ -167,10 +179,11 @@ static LX columns_of_period(Kernel *k, LX columns, Ratio r) {
 static LX mixed_rows(Kernel *k, const Value *x, LX *at, const PixelRun *run, LX row, Ratio r,
                      DType type) {
     int h = x->type.rank - 2;
-    at[h] = below(k, row, r);
+    Tap tap = tap_of(k, row, r, type);
+    at[h] = tap.low;
     LX top = load_run(k, x, at, run);
-    at[h] = above(k, row, r);
-    LX mixed = mix(k, top, load_run(k, x, at, run), weight(k, row, r, type));
+    at[h] = tap.high;
+    LX mixed = mix(k, top, load_run(k, x, at, run), tap.weight);
     return k->probing ? mixed : lb_let(k->b, "mixed", mixed);
 }
 
@@ -195,13 +208,13 @@ static bool is_linear(const Value *value) {
     return strcmp(node_attr(value->def, "mode")->s, "linear") == 0;
 }
 
-static LX mix_row(Kernel *k, const Value *x, LX *at, LX row, LX column, Ratio r, DType type) {
+static LX mix_row(Kernel *k, const Value *x, LX *at, LX row, Tap column) {
     int w = x->type.rank - 1;
     at[w - 1] = row;
-    at[w] = below(k, column, r);
+    at[w] = column.low;
     LX left = emit_element(k, x, at);
-    at[w] = above(k, column, r);
-    return mix(k, left, emit_element(k, x, at), weight(k, column, r, type));
+    at[w] = column.high;
+    return mix(k, left, emit_element(k, x, at), column.weight);
 }
 
 LX emit_resize(Kernel *k, const Value *value, LX const *index) {
@@ -221,9 +234,9 @@ LX emit_resize(Kernel *k, const Value *value, LX const *index) {
     }
     result = linear_columns(k, x, at, index[h], rows, index[w], columns, type);
     if (!result) {
-        LX top = mix_row(k, x, at, below(k, index[h], rows), index[w], columns, type);
-        LX bottom = mix_row(k, x, at, above(k, index[h], rows), index[w], columns, type);
-        result = mix(k, top, bottom, weight(k, index[h], rows, type));
+        Tap row = tap_of(k, index[h], rows, type), column = tap_of(k, index[w], columns, type);
+        LX top = mix_row(k, x, at, row.low, column);
+        result = mix(k, top, mix_row(k, x, at, row.high, column), row.weight);
     }
     return round_to(k, result, value->type.dtype);
 }
