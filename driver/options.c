@@ -100,6 +100,7 @@ const OptionSpec option_table[] = {
      "v4"},
     {"device", TEXT, NETWORK, AT(device), "NAME", "a target description"},
     {"threads", NUMBER, R | B | V | T, AT(threads), "N", "threads; default: one for each core"},
+    {"jobs", NUMBER, NETWORK, AT(jobs), "N", "threads that compile; default: one for each core"},
     {"input", NAMED, R, AT(inputs), "NAME=FILE.npy", "an input; random[:SEED] for a generated one"},
     {"output", NAMED, R, AT(outputs), "NAME=FILE.npy",
      "where to write an output; default: print it"},
@@ -297,14 +298,14 @@ static bool check_paths(const Options *options) {
 }
 
 /* Threads beyond a few for each core only wait for each other, and thousands for a long time. */
-static void limit_threads(Options *options) {
+static void limit_threads(const char *option, int64_t *threads) {
     enum { FOR_EACH_CORE = 4 };
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     int64_t most = (cores > 0 ? cores : 1) * (int64_t)FOR_EACH_CORE;
-    if (options->threads <= most) return;
-    fprintf(stderr, "nnc: note: -threads=%lld: %lld threads are used, %d for each core\n",
-            (long long)options->threads, (long long)most, FOR_EACH_CORE);
-    options->threads = most;
+    if (*threads <= most) return;
+    fprintf(stderr, "nnc: note: -%s=%lld: %lld threads are used, %d for each core\n", option,
+            (long long)*threads, (long long)most, FOR_EACH_CORE);
+    *threads = most;
 }
 
 /* What each command cannot do without. */
@@ -360,7 +361,8 @@ bool options_parse(int argc, char **argv, Arena *arena, Options *options) {
             options->file = argv[i];
         }
     }
-    limit_threads(options);
+    limit_threads("threads", &options->threads);
+    limit_threads("jobs", &options->jobs);
     return check_complete(options) && check_once("bind", &options->binds) &&
            check_once("input", &options->inputs) && check_paths(options);
 }

@@ -43,6 +43,7 @@ typedef struct Options {
     bool profile, fresh_limits, cold_weights, fresh;
     int level;       /* -O0..-O3 */
     int64_t threads; /* 0: not given */
+    int64_t jobs;    /* threads that compile; 0: not given */
     int64_t runs;    /* -n */
     double seconds;  /* bench: least time to measure; tune: time limit */
     double minutes;  /* tune: the same, added */

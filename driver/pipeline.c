@@ -41,7 +41,9 @@ bool compilation_load(Compilation *c) {
     if (!setup_frontend(c, &options)) return false;
     c->module =
         frontend_load(c->options->file, &options, c->arena, c->diag, &c->sources, &c->nsources);
-    if (!c->module || !check_sizes(c) || !setup_weights(c)) return fail(c, EXIT_INPUT);
+    if (!c->module) return fail(c, EXIT_INPUT);
+    c->module->workers = (Workers){c->threads.parallel_for, c->threads.pool};
+    if (!check_sizes(c) || !setup_weights(c)) return fail(c, EXIT_INPUT);
     c->source = c->module->graph;
     c->graph = graph_clone(c->source, NULL);
     dump_time(c, "load", start);
@@ -98,17 +100,27 @@ double compilation_tolerance(const Compilation *c, const Tensor *output) {
     return rounded || c->target_options.bf16 ? 1e-2 : 1e-4;
 }
 
+typedef struct TensorHashes {
+    LTensor *const *tensors;
+    uint64_t *hashes; /* 0 where a tensor has no data */
+} TensorHashes;
+
+static void hash_tensor(void *data, size_t i) {
+    const TensorHashes *h = data;
+    const Tensor *weight = h->tensors[i]->data;
+    if (weight) h->hashes[i] = hash_bytes(weight->data, weight->bytes, 0);
+}
+
 /* Of what the program computes: kernels, calls and weights, not the places they came from. */
-static uint64_t program_hash(const LProgram *program) {
+static uint64_t program_hash(const LProgram *program, Arena *arena) {
     StrBuf text = {0};
     lprogram_print(program, &text);
     uint64_t hash = hash_bytes(text.data, text.len, 0);
     str_free(&text);
-    for (size_t i = 0; i < program->tensors.len; i++) {
-        const Tensor *weight = program->tensors.data[i]->data;
-        if (weight) hash = hash_bytes(weight->data, weight->bytes, hash);
-    }
-    return hash;
+    size_t count = program->tensors.len;
+    TensorHashes h = {program->tensors.data, arena_array(arena, uint64_t, count)};
+    workers_run(program->module->workers, hash_tensor, &h, count);
+    return hash_bytes(h.hashes, count * sizeof *h.hashes, hash);
 }
 
 bool compilation_lower(Compilation *c) {
@@ -128,7 +140,7 @@ bool compilation_lower(Compilation *c) {
     }
     tuned_plans_report(c, &plans);
     if (c->discards_weights) discard_constants(c);
-    c->target_options.source_hash = program_hash(c->program);
+    c->target_options.source_hash = program_hash(c->program, c->arena);
     dump_time(c, "lower", start);
     return true;
 }

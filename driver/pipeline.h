@@ -13,6 +13,7 @@ typedef struct Compilation {
     const Options *options;
     Arena *arena;
     Diag *diag;
+    nn_options threads;    /* those that compile: parallel_for and pool */
     bool runs_here;        /* set before the stages: what is compiled is run, not written */
     bool discards_weights; /* set before the stages: nothing but the program will be read */
     const Target *target;

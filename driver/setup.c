@@ -12,10 +12,13 @@ Compilation *compilation_create(const Options *options, Arena *arena) {
     c->options = options;
     c->arena = arena;
     c->diag = diag_create(arena, stderr);
+    /* Where there are none to be had, this one does the work. */
+    (void)nn_default_options((size_t)options->jobs, &c->threads);
     return c;
 }
 
 void compilation_destroy(Compilation *c) {
+    nn_release_options(&c->threads);
     str_free(&c->report);
 }
 

@@ -33,11 +33,13 @@ static double symmetric(uint64_t key, uint64_t i) {
 }
 
 static double normal(uint64_t key, uint64_t i) {
-    int64_t sum = 0;
+    const uint64_t pieces = UINT64_C(0x0000ffff0000ffff); /* two at a time */
+    uint64_t sums = 0;
     for (uint64_t k = 0; k < 3; k++) {
         uint64_t w = word(key, 3 * i + k);
-        for (int shift = 0; shift < 64; shift += 16) sum += (int64_t)(w >> shift & 0xffff);
+        sums += (w & pieces) + (w >> 16 & pieces);
     }
+    int64_t sum = (int64_t)(sums & UINT32_MAX) + (int64_t)(sums >> 32);
     return (double)(sum - 393210) / 65536;
 }
 
@@ -60,6 +62,7 @@ typedef struct Param {
 } Param;
 
 typedef struct Generator {
+    const Module *module;
     Arena *arena;
     size_t count;
     Param *params; /* in path order */
@@ -151,23 +154,32 @@ static void fill_integers(Tensor *tensor, uint64_t key) {
                        ((int64_t)(word(key, (uint64_t)i) >> 32) & mask) - (is_signed ? 8 : 0));
 }
 
-static void fill_param(Param *p, Arena *arena) {
+enum { BLOCK = 1 << 16 }; /* elements that one thread fills */
+
+static void fill_block(void *data, size_t block) {
+    Param *p = data;
     Tensor *t = &p->tensor;
-    t->data = arena_alloc(arena, t->bytes);
-    if (!dtype_is_float(t->dtype)) {
-        fill_integers(t, p->key);
-        return;
-    }
     double deviation = sqrt(2.0 / (double)(p->fan_in > 0 ? p->fan_in : 1));
-    int64_t count = tensor_elements(t);
-    for (int64_t i = 0; i < count; i++) tensor_set(t, i, element(p, deviation, (uint64_t)i));
+    int64_t begin = (int64_t)block * BLOCK, rest = tensor_elements(t) - begin;
+    int64_t end = begin + (rest < BLOCK ? rest : BLOCK);
+    for (int64_t i = begin; i < end; i++) tensor_set(t, i, element(p, deviation, (uint64_t)i));
+}
+
+static void fill_param(const Generator *g, Param *p) {
+    Tensor *t = &p->tensor;
+    t->data = arena_alloc(g->arena, t->bytes);
+    if (dtype_is_float(t->dtype))
+        workers_run(g->module->workers, fill_block, p,
+                    ((size_t)tensor_elements(t) + BLOCK - 1) / BLOCK);
+    else
+        fill_integers(t, p->key);
 }
 
 static bool generate(void *self, const char *path, Tensor *tensor) {
     const Generator *g = self;
     Param *p = find_param(g, path);
     if (!p || !p->is_static) return false;
-    if (!p->tensor.data) fill_param(p, g->arena);
+    if (!p->tensor.data) fill_param(g, p);
     *tensor = p->tensor;
     return true;
 }
@@ -175,6 +187,7 @@ static bool generate(void *self, const char *path, Tensor *tensor) {
 void params_random(Graph *graph, uint64_t seed) {
     Arena *arena = graph->module->arena;
     Generator *g = arena_new(arena, Generator);
+    g->module = graph->module;
     g->arena = arena;
     const Node **nodes = graph_params(graph, arena, &g->count);
     g->params = arena_array(arena, Param, g->count);

@@ -8,6 +8,7 @@
 #define NNC_IR_GRAPH_H
 
 #include "ir/base/diag.h"
+#include "ir/base/workers.h"
 #include "ir/op.h"
 #include "ir/tensor.h"
 
@@ -75,6 +76,7 @@ struct Module {
     Interner *names;
     Graph *graph;       /* the network */
     ParamSource params; /* find null: no weights are at hand */
+    Workers workers;    /* for code and weights; results do not depend on them */
     uint32_t value_count;
     /* Interned layouts; use module_layout. */
     VEC(LayoutRef) layouts;

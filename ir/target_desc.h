@@ -14,7 +14,8 @@ typedef struct TargetDesc {
     bool masked_tails;      /* masked loads and stores cost no more than plain ones */
     bool broadcast_operand; /* an fma takes a broadcast scalar from memory */
     bool fma;
-    int fma_ports; /* fma instructions started per cycle */
+    int fma_ports;        /* fma instructions started per cycle */
+    int narrow_fma_ports; /* the same of vectors half as wide, or less; 0: as many */
     int64_t l1_bytes, l2_bytes;
     int cores;
     bool amx_int8, amx_bf16, vnni, bf16_dot;
@@ -48,6 +49,13 @@ static inline int target_lanes(const TargetDesc *target, int element_bits) {
     int lanes = target->vector_bits / element_bits;
     if (target->most_lanes > 0 && lanes > target->most_lanes) lanes = target->most_lanes;
     return lanes > 1 ? lanes : 1;
+}
+
+/* Fma instructions of that many bits started per cycle; at least 1. */
+static inline int target_fma_ports(const TargetDesc *target, int bits) {
+    bool is_narrow = target->narrow_fma_ports > 0 && 2 * bits <= target->vector_bits;
+    int ports = is_narrow ? target->narrow_fma_ports : target->fma_ports;
+    return ports > 1 ? ports : 1;
 }
 
 /* How many elements of each type, neighbours along a sum, an instruction multiplies and adds to one

@@ -7,15 +7,77 @@
  * except `dequantize` (support.h). */
 #include <string.h>
 
+#include "ir/interp.h"
 #include "passes/support.h"
+
+/* The value of an expression. */
+typedef struct Computed {
+    const Value *value;
+    Arena *arena; /* of the tensor's data */
+    Tensor tensor;
+    bool known;
+} Computed;
 
 typedef struct Materializer {
     PassContext *context;
     ConstantMarks constant;
+    Computed **computed; /* by id of the expression; null: nothing was to compute */
+    VEC(Computed *) expressions;
     Value **done;      /* by id of the expression: its constant */
     Value **constants; /* all so far, by hash: open addressing */
     size_t mask;
 } Materializer;
+
+/* ---- computing ------------------------------------------------------------------------------- */
+
+static const Value *without_relayout(const Value *value) {
+    while (value->def->op == OP_relayout) value = value->def->operands[0];
+    return value;
+}
+
+static void add_expression(Materializer *m, const Value *value) {
+    if (!is_constant(m->constant, value)) return;
+    value = without_relayout(value);
+    Computed **known = &m->computed[value->id];
+    if (*known || value_is_op(value, OP_param) || value_is_op(value, OP_const)) return;
+    *known = arena_new(m->context->scratch, Computed);
+    (*known)->value = value;
+    vec_push(m->context->scratch, &m->expressions, *known);
+}
+
+/* What is not known in the end is computed again by the one thread that may say why not. */
+static void compute(void *data, size_t index) {
+    Computed *c = ((Materializer *)data)->expressions.data[index];
+    c->arena = arena_create();
+    c->known = interp_constant(c->value, &c->tensor, c->arena, NULL);
+}
+
+static void destroy(void *arena) {
+    arena_destroy(arena);
+}
+
+static void compute_all(Materializer *m, const Graph *graph) {
+    Module *module = m->context->module;
+    graph_each(graph, node) {
+        Tensor tensor; /* a source may make it when it is asked for the first time */
+        if (node->op == OP_param && module->params.find)
+            (void)module->params.find(module->params.self, node_attr(node, "name")->s, &tensor);
+        if (is_constant(m->constant, node->results[0])) continue;
+        for (int i = 0; i < node->noperands; i++) add_expression(m, node->operands[i]);
+    }
+    for (int i = 0; i < graph->noutputs; i++) add_expression(m, graph->outputs[i]);
+    workers_run(module->workers, compute, m, m->expressions.len);
+    for (size_t i = 0; i < m->expressions.len; i++)
+        arena_on_destroy(module->arena, destroy, m->expressions.data[i]->arena);
+}
+
+static bool value_of(const Materializer *m, const Value *value, Tensor *tensor) {
+    const Computed *computed = m->computed[without_relayout(value)->id];
+    if (!computed || !computed->known)
+        return constant_value(m->context, value, tensor, m->context->module->arena);
+    *tensor = computed->tensor;
+    return true;
+}
 
 /* ---- sharing --------------------------------------------------------------------------------- */
 
@@ -41,7 +103,7 @@ static Value *constant_of(Materializer *m, Value *value) {
     Value **done = &m->done[value->id];
     if (*done) return *done;
     Tensor tensor;
-    if (!constant_value(m->context, value, &tensor, m->context->module->arena)) return NULL;
+    if (!value_of(m, value, &tensor)) return NULL;
     Value *candidate = value;
     if (value->def->op != OP_const) {
         Builder b = builder_before(value->def);
@@ -69,12 +131,14 @@ bool pass_materialize(PassContext *context, Graph *graph) {
     /* New constants get ids beyond these arrays, but never stand in a list that is looked at
      * again. */
     m.constant = constant_marks(graph, context->scratch);
+    m.computed = arena_array(context->scratch, Computed *, context->module->value_count);
     m.done = arena_array(context->scratch, Value *, context->module->value_count);
     size_t capacity = 16; /* at most one constant a value, so that half of it stays free */
     while (capacity < 2 * (size_t)context->module->value_count) capacity *= 2;
     m.constants = arena_array(context->scratch, Value *, capacity);
     m.mask = capacity - 1;
     bool changed = false, whole = true;
+    compute_all(&m, graph);
     graph_each(graph, node) {
         if (is_constant(m.constant, node->results[0])) continue;
         whole &= materialize_list(&m, node->noperands, node->operands, &changed);

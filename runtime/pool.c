@@ -34,18 +34,19 @@ typedef struct Worker {
 } Worker;
 
 struct Pool {
-    /* Written by the caller before it fills the shares; constant while an item is not done. */
-    nn_task *task;
-    void *argument;
-    size_t first; /* item 0 of the shares */
-
     size_t threads, shares; /* that run; that the memory is for */
     pid_t process;          /* which the threads are of */
     Worker *workers;
     _Alignas(LINE) atomic_bool taken; /* by a call */
+    /* What workers look at, in one line: between cores that share no cache fetching one takes as
+     * long as a small item. The job is written by the caller before it fills the shares, and
+     * constant while an item is not done. */
     _Alignas(LINE) _Atomic uint32_t jobs;
     _Atomic uint32_t sleepers;
     atomic_bool stop;
+    nn_task *task;
+    void *argument;
+    size_t first; /* item 0 of the shares */
     /* Items that are not done, and CALLER_SLEEPS. */
     _Alignas(LINE) _Atomic uint32_t rest;
     Share share[];
@@ -90,28 +91,35 @@ static uint64_t share_of(uint64_t begin, uint64_t end) {
     return begin | end << 32;
 }
 
-static bool take(Share *share, bool front, uint32_t *item) {
+/* Takes some items and returns how many: a part of them only, so that others find work as long as
+ * there is any, and not one by one, as every taking may wait for another core's. */
+static uint32_t take(Share *share, bool own, uint32_t *item) {
+    enum { OF_OWN = 4, OF_OTHERS = 2 };
     uint64_t items = atomic_load_explicit(&share->items, memory_order_relaxed);
     for (;;) {
         uint32_t begin = (uint32_t)items, end = (uint32_t)(items >> 32);
-        if (begin >= end) return false;
-        uint64_t left = front ? share_of(begin + 1, end) : share_of(begin, end - 1);
-        *item = front ? begin : end - 1;
+        if (begin >= end) return 0;
+        uint32_t count = (end - begin - 1) / (own ? OF_OWN : OF_OTHERS) + 1;
+        uint64_t left = own ? share_of(begin + count, end) : share_of(begin, end - count);
+        *item = own ? begin : end - count;
         /* Acquire: of the job, which was written before the share. */
         if (atomic_compare_exchange_weak_explicit(&share->items, &items, left, memory_order_acquire,
                                                   memory_order_relaxed)) {
-            return true;
+            return count;
         }
     }
 }
 
 /* Runs what nobody else has taken, the own share first; returns how many. */
 static uint32_t run_items(Pool *pool, size_t own) {
-    uint32_t done = 0, item;
+    uint32_t done = 0, item, count;
     size_t threads = pool->shares;
     for (size_t i = 0; i < threads; i++) {
         Share *share = &pool->share[(own + i) % threads];
-        for (; take(share, i == 0, &item); done++) pool->task(pool->argument, pool->first + item);
+        while ((count = take(share, i == 0, &item)) > 0) {
+            done += count;
+            for (; count > 0; count--) pool->task(pool->argument, pool->first + item++);
+        }
     }
     return done;
 }
@@ -200,10 +208,13 @@ static size_t processors(void) {
     return count > 0 ? (size_t)count : 1;
 }
 
-/* Signals are for the program's own threads. */
+/* Signals are for the program's own threads, but for those that a thread brings about itself: the
+ * program's handler is to hear of them. */
 static void start_workers(Pool *pool, size_t threads) {
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
     sigset_t all, before;
     sigfillset(&all);
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) sigdelset(&all, faults[i]);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     for (size_t i = 1; i < threads; i++) {
         Worker *worker = &pool->workers[i];

@@ -45,6 +45,15 @@ def describe():
             "caches": caches(), "system": f"Linux {platform.release().split('-')[0]}, Python {platform.python_version()}"}
 
 
+def distance(program, between):
+    """How many ns a cache line takes from one of two cores to the other; None where it cannot be said."""
+    try:
+        text = subprocess.run([str(program), *map(str, between)], check=True, capture_output=True, timeout=10).stdout
+        return int(text)
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None
+
+
 def caches():
     folder, found = pathlib.Path("/sys/devices/system/cpu/cpu0/cache"), []
     for index in sorted(folder.glob("index*")):

@@ -124,6 +124,10 @@ class Race:
             raise PeerError(f"disagrees: relative error {entry['error']:.2g}")
         return worker
 
+    def distance(self, cell):
+        """Between the first two cores of a row, in ns; None where it has one thread."""
+        return machine.distance(self.options.work / "distance", machine.cores()[:2]) if cell.threads > 1 else None
+
     def measure(self, cell, subject):
         row = {"peers": {}, "precision": cell.precision, "threads": cell.threads, "batch": cell.batch,
                "rounds": self.options.rounds}
@@ -146,7 +150,9 @@ class Race:
 
             turn = 0.1 if self.options.quick else 0.25  # seconds
             patience = 4 * turn * self.options.rounds
+            apart = [self.distance(cell)]
             times = alternate(workers, self.options.rounds, turn, patience, 120, failed)
+            row["apart_ns"] = [ns for ns in [*apart, self.distance(cell)] if ns is not None]
         finally:
             for worker in workers.values():
                 worker.close()

@@ -62,6 +62,17 @@ def reasons(cells):
     return lines
 
 
+def distances(cells):
+    """A line about how far apart cores were, and in which rows farther than in others; no line where nothing is known."""
+    apart = {key: max(row["apart_ns"]) for key, row in cells if row.get("apart_ns")}
+    if not apart:
+        return []
+    least, most = min(apart.values()), max(apart.values())
+    far = [key for key, ns in apart.items() if ns > 2 * least]
+    where = f"; far, which slows all that share data, in {', '.join(far)}" if far else ""
+    return [f"- a cache line took {least} to {most} ns from one core to the other{where}"]
+
+
 def select(results, shown, subjects):
     """(key, row) of the rows of these subjects, in their order."""
     names = [s.name for s in subjects]
@@ -167,7 +178,7 @@ def terminal(results, shown):
             continue
         peers = used(cells, contenders)
         parts += ["", aligned([title, "batch", "threads", "nnc ms", *peers], latencies(cells, peers)), "",
-                  aligned(SUMMARY_HEADER, summary(cells, peers)), *reasons(cells)]
+                  aligned(SUMMARY_HEADER, summary(cells, peers)), *reasons(cells), *distances(cells)]
     parts += ["", *(f"left out: {line}" for line in results.get("left_out", []))]
     parts += ["A peer's number is its time over nnc's, median [quartiles]: above 1, nnc is faster."]
     return "\n".join(parts)
@@ -186,14 +197,15 @@ def markdown(results, shown, options):
         peers = used(networks, PEERS)
         lines += ["## Latency of networks", "", EXPLAINED, "",
                   *table(["network", "batch", "threads", "nnc, ms", *peers], latencies(networks, peers)), "",
-                  *table(SUMMARY_HEADER, summary(networks, peers)), "", *reasons(networks), "",
+                  *table(SUMMARY_HEADER, summary(networks, peers)), "", *reasons(networks), *distances(networks), "",
                   "Sequences have 128 tokens. What a call itself takes is in every number; the network `nothing` shows how much: it",
                   "matters in rows of a few microseconds. A row counts as faster or slower where the quartiles stand on one side of 1.",
                   ""]
     if kernels:
         peers = used(kernels, LIBRARIES)
         lines += ["## Single kernels", "", *table(["kernel", "batch", "threads", "nnc, ms", *peers],
-                                                  latencies(kernels, peers)), "", *reasons(kernels), ""]
+                                                  latencies(kernels, peers)), "", *reasons(kernels),
+                  *distances(kernels), ""]
     if networks:
         lines += ["## Until the first result", "",
                   "The first round of one network with batch 1 and the fewest threads. nnc compiles ahead, and a C program",

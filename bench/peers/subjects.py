@@ -80,6 +80,7 @@ def build_helpers(work, nnc):
     rest = [f"-I{ROOT / 'runtime'}", model, runtime, "-lpthread", "-ldl", "-lm"]
     command("cc", "-O2", "-shared", "-fPIC", "-o", work / "nnc_model.so", *rest)
     command("cc", "-O2", "-DMODEL_MAIN", "-o", work / "nnc_model", *rest)
+    command("cc", "-O2", "-o", work / "distance", model.parents[1] / "distance.c", "-lpthread")
     libraries = {"oneDNN": ["-ldnnl"], "OpenBLAS": ["-lopenblas"],
                  "libxsmm": ["-lxsmm", "-lxsmmnoblas", "-lpthread", "-ldl", "-lm"]}
     for peer in LIBRARIES:

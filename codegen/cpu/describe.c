@@ -18,6 +18,9 @@ enum { PARALLEL_THRESHOLD = 8000 };
 /* One packed form for every level of x86-64, of which an object may hold several. */
 enum { PANEL_LANES = 16 };
 
+/* Fmas that a core of x86-64 starts per cycle, but for those below. */
+enum { FMA_PORTS = 2 };
+
 static int64_t ask_system(int name, int64_t fallback) {
     long value = sysconf(name);
     return value > 0 ? value : fallback;
@@ -40,7 +43,7 @@ static int x86_fma_ports(const char *cpu, int vector_bits) {
     for (size_t i = 0; i < COUNT_OF(single_fma); i++)
         if (vector_bits == single_fma[i].vector_bits && strcmp(single_fma[i].cpu, cpu) == 0)
             return 1;
-    return 2;
+    return FMA_PORTS;
 }
 
 static void describe_x86(const CpuMachine *machine, TargetDesc *desc) {
@@ -52,6 +55,7 @@ static void describe_x86(const CpuMachine *machine, TargetDesc *desc) {
     desc->broadcast_operand = wide;
     desc->fma = cpu_has(machine, HAS_FMA);
     desc->fma_ports = x86_fma_ports(machine->cpu, desc->vector_bits);
+    desc->narrow_fma_ports = FMA_PORTS;
     desc->vnni = cpu_has(machine, wide ? HAS_AVX512VNNI : HAS_AVXVNNI);
     desc->bf16_dot = wide && cpu_has(machine, HAS_AVX512BF16);
     desc->amx_int8 = wide && cpu_has(machine, HAS_AMX_TILE | HAS_AMX_INT8);
@@ -153,7 +157,6 @@ LLVMTargetMachineRef cpu_target_machine(const CpuMachine *machine, int level) {
     static const LLVMCodeGenOptLevel levels[] = {LLVMCodeGenLevelNone, LLVMCodeGenLevelLess,
                                                  LLVMCodeGenLevelDefault,
                                                  LLVMCodeGenLevelAggressive};
-    cpu_initialize_llvm();
     LLVMTargetRef target;
     char *message = NULL;
     if (LLVMGetTargetFromTriple(machine->triple, &target, &message)) {

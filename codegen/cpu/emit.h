@@ -24,8 +24,16 @@ typedef struct Version {
     const TargetDesc *desc;
     const char *prefix; /* of the names of its functions that nobody sees */
     bool uses_tiles;
-    LV *kernels; /* the functions of program->kernels */
+    size_t first; /* of its kernels among those of all versions */
 } Version;
+
+/* A kernel of one version, ready to be emitted. */
+typedef struct VersionKernel {
+    size_t version;
+    const LKernel *kernel; /* expanded */
+    size_t statements;     /* in it: what its code costs to make */
+    bool uses_tiles;
+} VersionKernel;
 
 typedef struct Unit {
     Arena *arena;
@@ -41,10 +49,12 @@ typedef struct Unit {
     const LProgram *weights_of; /* holds the weights of all versions */
     const TargetOptions *options;
     AbiSymbols symbols;
+    const VersionKernel *kernels; /* of all versions */
+    size_t nkernels;
+    LV *functions;          /* of those kernels; null: not in this module, and not called there */
     bool has_weights;       /* in the object */
     const uint8_t *weights; /* the weight section; null: a placeholder stands for it (object.c) */
-    bool uses_tiles;
-    Interner *texts; /* string constants, each once */
+    Interner *texts;        /* string constants, each once */
     PtrMap text_values;
     LT i1, i8, i16, i32, i64, f32, f64, ptr, none;
 } Unit;
@@ -179,6 +189,7 @@ void emit_parallel(Function *f, const LStmt *loop);
 Function function_begin(Unit *unit, const LKernel *kernel, LV function);
 void function_finish(Function *f);
 /* Parameters: the context, then one pointer for each buffer. */
+LV declare_kernel(Unit *unit, const LKernel *kernel);
 LV emit_kernel(Unit *unit, const LKernel *kernel);
 void mark_pointer_param(Unit *unit, LV function, unsigned index, const LBuffer *buffer);
 
@@ -213,7 +224,7 @@ typedef struct EntryPoints {
 
 /* Everything of the module but the kernels, which are there. */
 void emit_entry_points(Unit *unit, uint64_t stack_bytes, bool loadable);
-void emit_run(Unit *unit, LV function, const LV *kernels);
+void emit_run(Unit *unit, LV function, const LV *kernels); /* of unit->program */
 uint64_t unit_context_magic(const Unit *unit);
 uint64_t version_cpu_bits(const Version *version); /* NN_CPU_* bits that its code needs */
 void emit_context_functions(Unit *unit, EntryPoints *entry, LV weights);
@@ -231,7 +242,7 @@ void emit_run_of_versions(Unit *unit, LV function);
 /* Bytes of the arena: what the greediest version needs. */
 AbiCode versions_arena_code(const Unit *unit);
 
-/* ---- object.c, compile.c, link.c, load.c ------------------------------------------------------ */
+/* ---- module.c, compile.c, object.c, join.c, link.c, load.c ------------------------------------- */
 
 /* A file's contents: data, then the parts, which belong to the program. */
 typedef struct ObjectCode {
@@ -248,7 +259,26 @@ enum { WEIGHT_PLACEHOLDER_BYTES = 64 };
  * LLVM, which would hold them in memory several times. */
 void object_add_weights(ObjectCode *code, const LProgram *program, Arena *arena);
 
+/* One object with what all of them have. Objects find each other's symbols of hidden visibility,
+ * which nobody sees in the whole. */
+ObjectCode objects_join(const ObjectCode *objects, size_t count, Arena *scratch, Arena *arena);
+
 typedef enum CodeKind { CODE_OBJECT, CODE_ASSEMBLY, CODE_LLVM } CodeKind;
+
+/* What one module holds: kernels first..end-1 of the unit's, and the interface or not. Parts share
+ * nothing that they write, so that several threads can compile them. */
+typedef struct CodePart {
+    size_t first, end;
+    bool interface;
+    Arena *arena; /* of its own; holds the code */
+    ObjectCode code;
+    uint64_t frame_bytes; /* most stack of any one function; 0 for CODE_LLVM */
+} CodePart;
+
+/* Makes the part's code. program: what there is to compile, which has no module of its own.
+ * stack_bytes: what the network's table says. */
+void part_compile(const Unit *program, CodePart *part, CodeKind kind, bool loadable,
+                  uint64_t stack_bytes);
 
 /* Compiles a program. loadable: only NN_ENTRY_SYMBOL is visible (-emit=so). */
 bool cpu_compile(const LProgram *program, const TargetDesc *desc, const TargetOptions *options,

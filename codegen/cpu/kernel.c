@@ -33,12 +33,16 @@ void mark_pointer_param(Unit *unit, LV function, unsigned index, const LBuffer *
     }
 }
 
-LV emit_kernel(Unit *unit, const LKernel *kernel) {
+LV declare_kernel(Unit *unit, const LKernel *kernel) {
     LT *params = arena_array(unit->arena, LT, (size_t)kernel->nparams + 1);
     for (int i = 0; i <= kernel->nparams; i++) params[i] = unit->ptr;
     /* The prefix keeps kernels apart from what the C library is called. */
     const char *name = arena_printf(unit->arena, "%s.%s", unit->prefix, kernel->name);
-    LV function = unit_function(unit, name, unit->none, kernel->nparams + 1, params);
+    return unit_function(unit, name, unit->none, kernel->nparams + 1, params);
+}
+
+LV emit_kernel(Unit *unit, const LKernel *kernel) {
+    LV function = declare_kernel(unit, kernel);
     Function f = function_begin(unit, kernel, function);
     for (int i = 0; i < kernel->nparams; i++) {
         unsigned index = (unsigned)i + 1;

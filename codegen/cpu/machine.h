@@ -51,8 +51,10 @@ bool cpu_probe(StrBuf *line);
 /* NN_CPU_* bits of a machine's features, matrix tiles left out (they count where they are used). */
 uint64_t cpu_required_bits(const CpuMachine *machine);
 
-/* Registers LLVM's back ends, once is enough and more does no harm. */
+/* Registers LLVM's back ends, once is enough and more does no harm; while no other thread is in
+ * LLVM. */
 void cpu_initialize_llvm(void);
+/* After that; from any thread. */
 LLVMTargetMachineRef cpu_target_machine(const CpuMachine *machine, int level);
 
 #endif

@@ -177,7 +177,7 @@ void emit_entry_points(Unit *unit, uint64_t stack_bytes, bool loadable) {
     if (unit->nversions > 1)
         emit_run_of_versions(unit, entry.run);
     else
-        emit_run(unit, entry.run, unit->versions[0].kernels);
+        emit_run(unit, entry.run, unit->functions);
     LV table = emit_network_table(unit, &entry, stack_bytes);
     if (loadable) {
         LLVMSetValueName2(table, NN_ENTRY_SYMBOL, strlen(NN_ENTRY_SYMBOL));

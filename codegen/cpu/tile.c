@@ -22,7 +22,6 @@ static void check_tile(Function *f, LType type) {
         die("kernel %s: this processor has no tiles", f->kernel->name);
     }
     require(type.rows >= 1 && type.rows <= 16 && row_bytes(type) <= 64);
-    f->unit->uses_tiles = true;
 }
 
 LV emit_tile_zero(Function *f, LType type) {

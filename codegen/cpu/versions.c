@@ -156,7 +156,7 @@ void emit_run_of_versions(Unit *unit, LV function) {
         unit_use(unit, i);
         const char *name = arena_printf(unit->arena, "%s.run", unit->prefix);
         runs[i] = unit_function(unit, name, unit->i32, 2, (LT[]){unit->ptr, unit->ptr});
-        emit_run(unit, runs[i], unit->versions[i].kernels);
+        emit_run(unit, runs[i], unit->functions + unit->versions[i].first);
     }
     unit_use(unit, 0);
     Code c = code_begin(unit, function);

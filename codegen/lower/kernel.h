@@ -18,6 +18,8 @@ typedef struct WalkNote {
     int note;
 } WalkNote;
 
+typedef struct Packer Packer; /* pack.c */
+
 typedef struct Lowering {
     LProgram *program;
     const TargetDesc *target;
@@ -31,6 +33,7 @@ typedef struct Lowering {
     WalkNote *notes;           /* by value id */
     uint32_t round;            /* of the walk under way */
     size_t capacity;           /* of all three */
+    VEC(Packer *) packers;     /* of weights, with nothing packed yet */
 } Lowering;
 
 /* Begins a walk over values, one at a time: all notes are 0 again. The cost is not that of the
@@ -348,8 +351,8 @@ bool lower_attention(const Job *job);
 /* Name of the kernel: operator of the anchor (or the body's operators) and the shape, e.g.
  * conv2d_n1_64x56x56_k3x3s1_c64; a C identifier. */
 const char *kernel_name(const Job *job);
-/* The bytes of a weight as the layout orders them. */
-const Tensor *pack_weight(Arena *arena, DimContext *ctx, const TensorType *type,
-                          const Tensor *data);
+/* Where the bytes of a weight will be as the layout orders them: pack_weights puts them there. */
+const Tensor *pack_weight(Lowering *l, const TensorType *type, const Tensor *data);
+void pack_weights(Lowering *l);
 
 #endif

@@ -50,7 +50,7 @@ static bool add_weight(Lowering *l, const Node *node) {
     }
     const char *name = arena_printf(l->arena, "w%zu", l->program->tensors.len);
     LTensor *t = new_tensor(l, value, name, TENSOR_WEIGHT);
-    if (t) t->data = pack_weight(l->arena, l->dims, &value->type, data);
+    if (t) t->data = pack_weight(l, &value->type, data);
     return t != NULL;
 }
 
@@ -286,5 +286,6 @@ LProgram *lower_graph_planned(const Graph *graph, const TargetDesc *target, cons
     lowering_needs(&l, graph);
     graph_each(graph, node) if (!lower_node(&w, node)) return NULL;
     if (!copy_outputs(&w, module->value_count)) return NULL;
+    pack_weights(&l);
     return l.program;
 }

@@ -22,8 +22,7 @@ static int64_t scratch_bytes(const WinogradPlan *p) {
 
 /* Of one step of the sum over channels, for a tile in registers. */
 static double step_cycles(const WinogradPlan *p, const TargetDesc *target) {
-    int ports = target->fma_ports > 0 ? target->fma_ports : 1;
-    double cycles = (double)p->rows * p->vectors / ports;
+    double cycles = (double)p->rows * p->vectors / target_fma_ports(target, target->vector_bits);
     double loads = (double)(p->rows + p->vectors) / LOADS_PER_CYCLE;
     if (loads > cycles) cycles = loads;
     return (cycles < LATENCY ? LATENCY : cycles) + 0.5;

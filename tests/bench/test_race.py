@@ -266,6 +266,15 @@ class Reports(unittest.TestCase):
         results["cells"]["nothing/batch 1/threads 1/f32"] = results["cells"]["unet/batch 1/threads 1/f32"]
         self.assertEqual(report.summary(list(results["cells"].items()), ["openvino"])[0][:2], ["openvino", "2"])
 
+    def test_rows_with_cores_far_apart_are_named(self):
+        results = made_up_results()
+        rows = [(f"net/threads {i}", row | {"apart_ns": ns}) for i, (row, ns) in enumerate(
+            zip(list(results["cells"].values()) * 2, ([28, 30], [29, 165], [31], [])))]
+        self.assertEqual(report.distances(rows), [
+            "- a cache line took 30 to 165 ns from one core to the other; far, which slows all that share data, in "
+            "net/threads 1"])
+        self.assertEqual(report.distances(rows[3:]), [])
+
     def test_short_times_have_digits(self):
         self.assertEqual(report.ms({"rounds_ns": [2500]}), "0.00250")
         self.assertEqual(report.ms({"rounds_ns": [2500000]}), "2.500")
@@ -298,6 +307,11 @@ class Machine(unittest.TestCase):
     def test_it_describes_itself(self):
         found = machine.describe()
         self.assertTrue(found["processor"] and found["memory"].endswith("GiB"))
+
+    def test_distance_is_a_number_or_unknown(self):
+        self.assertIsNone(machine.distance("/no/such/program", [0, 1]))
+        self.assertIsNone(machine.distance("/bin/false", [0, 1]))
+        self.assertEqual(machine.distance("/bin/echo", [165]), 165)
 
     def test_arguments_that_the_script_adds_are_left_out(self):
         self.assertEqual(machine.shown_arguments(["-nnc", "N", "-work", "W", "-quick", "-json=F"]), ["-quick", "-json=F"])

@@ -281,6 +281,16 @@ Test(tuning, whatever_fits_agrees) {
     expect_all_agree(4711, 8);
 }
 
+Test(tuning, narrow_vectors_have_fma_units_of_their_own) {
+    TargetDesc target = {.vector_bits = 512, .fma_ports = 1, .narrow_fma_ports = 2};
+    cr_expect_eq(target_fma_ports(&target, 512), 1);
+    cr_expect_eq(target_fma_ports(&target, 256), 2);
+    cr_expect_eq(target_fma_ports(&target, 32), 2);
+    target.narrow_fma_ports = 0;
+    cr_expect_eq(target_fma_ports(&target, 256), 1);
+    cr_expect_eq(target_fma_ports(&(TargetDesc){0}, 0), 1, "unknown");
+}
+
 /* ---- prefetching ----------------------------------------------------------------------------- */
 
 static const char *kernel_text(Fixture *f, const TargetDesc *target) {

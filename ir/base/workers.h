@@ -1,0 +1,26 @@
+/* Work on several threads. Whoever starts the compiler says how tasks are run; nothing below starts
+ * threads of its own. */
+#ifndef NNC_IR_BASE_WORKERS_H
+#define NNC_IR_BASE_WORKERS_H
+
+#include <stddef.h>
+
+typedef void WorkTask(void *argument, size_t index);
+
+typedef struct Workers {
+    void (*run)(void *pool, WorkTask *task, void *argument, size_t count); /* null: one thread */
+    void *pool;
+} Workers;
+
+/* Runs task(argument, i) for every i in 0..count-1, in any order and on any threads, and returns
+ * when all are done. What a task writes is its own: an arena each, no diagnostics, nothing that
+ * interns. */
+static inline void workers_run(Workers workers, WorkTask *task, void *argument, size_t count) {
+    if (workers.run) {
+        workers.run(workers.pool, task, argument, count);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) task(argument, i);
+}
+
+#endif
