@@ -165,7 +165,8 @@ static int64_t dot_group(const Chooser *c, const Node *contraction, Dim inputs) 
 
 /* [O, I, KH, KW] where the result lies in blocks of L channels: [O/L, I/M, KH, KW, M of I, L of O]
  * for an image in blocks of M, else, and where Winograd's method wants all of a kernel at once,
- * [O/L, I, KH, KW, L]; with dots of G inputs [O/L, I/M, KH, KW, M/G of I, L of O, G of I]. */
+ * [O/L, I, KH, KW, L]; with dots of G inputs [O/L, I/M, KH, KW, M/G of I, L of O, G of I], of pairs
+ * of columns [O/L, I, KH, KW/2, L, 2]. */
 static bool conv_weight_layout(const Chooser *c, const Node *conv, bool x_blocked, Layout *layout) {
     const Dim *weight = conv->operands[1]->type.dims;
     int64_t inputs;
@@ -182,6 +183,9 @@ static bool conv_weight_layout(const Chooser *c, const Node *conv, bool x_blocke
         } else {
             add_permute(layout, 6, (const int[]){0, 2, 4, 5, 3, 1});
         }
+    } else if (sums_column_pairs(c->context->target, conv) && dot_group(c, conv, weight[3]) == 2) {
+        add_split(layout, 4, 2);
+        add_permute(layout, 6, (const int[]){0, 2, 3, 4, 1, 5});
     } else {
         add_permute(layout, 5, (const int[]){0, 2, 3, 4, 1});
     }

@@ -14,6 +14,7 @@
 
 typedef struct Precision {
     Graph *graph;
+    const TargetDesc *target;
     size_t count;   /* values that there were when the pass began; the arrays' length */
     bool *rounded;  /* by id: is kept in bf16 */
     Value **narrow; /* by id: the value in bf16 */
@@ -25,22 +26,15 @@ static bool is_f32(const Value *value) {
     return value->type.dtype == DT_f32;
 }
 
-/* Products in one sum of a convolution's input channels; fewer are not worth a conversion of the
- * image. Unknown counts are large. */
-static bool is_worth_it(const Node *conv) {
-    enum { LEAST_CHANNELS = 8 };
-    int64_t channels;
-    const TensorType *weight = &conv->operands[1]->type;
-    return !dim_is_int(weight->dims[1], &channels) || channels >= LEAST_CHANNELS;
-}
-
-static bool takes_rounded(const Node *node) {
+static bool takes_rounded(const Precision *p, const Node *node) {
     if (op_info(node->op)->family != FAMILY_CONTRACTION || node->noperands < 2) return false;
     if (node_annotation(node, "keep_float")) return false;
     if (!is_f32(node->operands[0]) || !is_f32(node->operands[1])) return false;
     if (value_is_op(node->operands[1], OP_dequantize)) return false;
     if (node->op != OP_conv2d) return true;
-    return node_int(node, "winograd") == 0 && is_worth_it(node);
+    if (node_int(node, "winograd") != 0) return false;
+    /* The conversion of the image has to be worth it. */
+    return !has_few_channels(node) || sums_column_pairs(p->target, node);
 }
 
 /* ---- which values ---------------------------------------------------------------------------- */
@@ -89,7 +83,7 @@ static void mark_downwards(Precision *p) {
 static bool mark_all(Precision *p) {
     bool any = false;
     graph_each(p->graph, node) {
-        if (!takes_rounded(node)) continue;
+        if (!takes_rounded(p, node)) continue;
         for (int i = 0; i < 2; i++) {
             mark_upwards(p, node->operands[i]);
             any = any || p->rounded[node->operands[i]->id];
@@ -142,7 +136,7 @@ static void narrow_inputs(Precision *p) {
 /* The network's inputs lie in memory as they are: only contractions read them rounded. */
 static bool reads_rounded(const Precision *p, const Node *node, const Value *x) {
     if (x->id >= p->count || !p->narrow[x->id]) return false;
-    return x->def || takes_rounded(node);
+    return x->def || takes_rounded(p, node);
 }
 
 static void widen_operands(Precision *p, Node *node) {
@@ -155,7 +149,8 @@ static void widen_operands(Precision *p, Node *node) {
 }
 
 bool pass_precision(PassContext *context, Graph *graph) {
-    Precision p = {.graph = graph, .count = context->module->value_count};
+    Precision p = {
+        .graph = graph, .target = context->target, .count = context->module->value_count};
     if (!context->options.bf16) return false;
     p.rounded = arena_array(context->scratch, bool, p.count);
     p.narrow = arena_array(context->scratch, Value *, p.count);

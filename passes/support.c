@@ -107,3 +107,9 @@ bool constant_value(PassContext *context, const Value *value, Tensor *tensor, Ar
     }
     return interp_constant(value, tensor, arena, context->diag);
 }
+
+bool has_few_channels(const Node *conv) {
+    enum { FEW = 8 };
+    int64_t channels;
+    return dim_is_int(conv->operands[1]->type.dims[1], &channels) && channels < FEW;
+}

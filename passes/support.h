@@ -44,6 +44,13 @@ void replace_node(Substitution *s, Node *node, Value *value);
 /* value's definition takes over the annotations of the statement that node stood for. */
 void carry_annotations(const Node *node, Value *value);
 
+/* Fewer input channels a group than make the groups of dot instructions worth while along them; not
+ * so where a symbol decides. */
+bool has_few_channels(const Node *conv);
+/* Whether a convolution of few channels takes pairs of its kernel's columns for dot instructions:
+ * see passes/pair_columns.c, which makes it so. */
+bool sums_column_pairs(const TargetDesc *target, const Node *conv);
+
 /* The value as a scalar or single element that is known now. */
 bool value_is_literal(const Value *value, double *number);
 

@@ -76,11 +76,27 @@ cmp -s "$TMP/bits-all-$((known | v2))" "$TMP/bits-all-$((known | v2 | v3))" && f
 same "$(bits all 0)" "$TMP/bits-all-$((known | v2))" "where nothing is known of the processor, the least level does not run"
 expect 1 "$TMP/run-all" $known
 
+# Dot instructions for bf16 are for the level that has them; the others multiply the same roundings in f32.
+bf16=$((16 | 32)) # with vnni
+compile narrow -multiversion=x86-64-v2,x86-64-v4,cooperlake -precision=bf16
+llvm-objdump-19 -d --no-show-raw-insn "$TMP/narrow.o" | grep -q vdpbf16ps || fail "no level has dot instructions"
+expect 0 cc -O1 -I runtime -I "$TMP" -DHEADER='"narrow.h"' tests/versions/run.c "$TMP/narrow.o" "$runtime" -lpthreadpool -lpthread -ldl -o "$TMP/run-narrow"
+features=$known
+for level in x86-64-v2 x86-64-v4 cooperlake; do
+    case $level in x86-64-v2) features=$((features | v2)) ;; x86-64-v4) features=$((features | v3 | v4)) ;; *) features=$((features | bf16)) ;; esac
+    compile "narrow-$level" -mcpu=$level -precision=bf16
+    expect 0 cc -O1 -I runtime -I "$TMP" -DHEADER="\"narrow-$level.h\"" tests/versions/run.c "$TMP/narrow-$level.o" "$runtime" -lpthreadpool -lpthread -ldl -o "$TMP/run-narrow-$level"
+    "$TMP/run-narrow-$level" here >"$TMP/bits" 2>/dev/null || continue
+    same "$TMP/bits" "$(bits narrow $features)" "in bf16, with the features of $level other code runs"
+done
+
 # On processors without it: an emulator stops at the first instruction that one does not have.
 if command -v qemu-x86_64 >/dev/null; then
     expect 0 qemu-x86_64 -cpu Nehalem "$TMP/run-all" here
     same "$TMP/out" "$TMP/bits-all-$((known | v2))" "a processor without avx gives other bits"
     expect 1 qemu-x86_64 -cpu Nehalem "$TMP/run-x86-64-v3" here
     expect 1 qemu-x86_64 -cpu core2duo "$TMP/run-all" here
+    expect 0 qemu-x86_64 -cpu Nehalem "$TMP/run-narrow" here
+    same "$TMP/out" "$TMP/bits-narrow-$((known | v2))" "a processor without dot instructions gives other bits"
 fi
 finish

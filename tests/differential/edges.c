@@ -33,6 +33,8 @@ static const Family families[] = {
     {"blocked", OP_conv2d, "x$: f32[1, 3, {c}, {d}]",
      "conv2d(relu(conv2d(x$, 32, kernel=1, name=\"c$\")), {b}, kernel=3, pad=1)",
      "f32[1, {b}, {c}, {d}]", true, NULL},
+    {"first", OP_conv2d, "x$: f32[1, 3, {c}, {d}]", "conv2d(x$, {b}, kernel=5, stride=2, pad=2)",
+     "f32[1, {b}, {c/2}, {d/2}]", true, NULL},
     {"depthwise", OP_conv2d, "x$: f32[1, 3, {c}, {d}]",
      "conv2d(relu6(conv2d(x$, 48, kernel=1, name=\"c$\")), 48, kernel=3, stride=2, pad=1, "
      "groups=48)",

@@ -22,6 +22,7 @@ const Way ways[WAY_COUNT] = {
 const Way opencl_way = {.name = "opencl -O2", .level = 2, .target = "opencl"};
 const Way opencl_gpu_way = {
     .name = "opencl generic-gpu -O2", .level = 2, .target = "opencl", .device = "generic-gpu"};
+const Way bf16_way = {.name = "native -O2 bf16", .level = 2, .bf16 = true};
 const Way hls_way = {.name = "hls -O2", .level = 2, .target = "hls"};
 
 static const Target *target_of(const Way *way) {

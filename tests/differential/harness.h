@@ -22,6 +22,7 @@ typedef struct Way {
 enum { WAY_NATIVE = 1, WAY_COUNT = 5 };      /* this machine at -O2 */
 extern const Way ways[WAY_COUNT];            /* -O0 and -O2 for this machine, -O2 for every level */
 extern const Way opencl_way, opencl_gpu_way; /* on this machine's device, whatever it is */
+extern const Way bf16_way;                   /* native, -precision=bf16 */
 extern const Way hls_way;                    /* a design, simulated */
 bool way_runs_here(const Way *way);
 

@@ -128,6 +128,27 @@ Test(lower_dot, convolutions) {
     }
 }
 
+/* Few channels, and columns in pairs: image and kernel of an even width, an even stride. */
+Test(lower_dot, pairs_of_columns) {
+    static const struct {
+        const char *x, *weight;
+        int64_t stride;
+        int dots;
+    } cases[] = {
+        {"bf16[2, 3, 9, 12]", "bf16[16, 3, 3, 4]", 2, 1},
+        {"bf16[1, 1, 9, 40]", "bf16[32, 1, 7, 8]", 2, 1},
+        {"bf16[1, 3, 8, 16]", "bf16[48, 3, 4, 4]", 4, 1},
+        {"bf16[2, 3, 9, 11]", "bf16[16, 3, 3, 4]", 2, 0},
+        {"bf16[2, 3, 9, 12]", "bf16[16, 3, 3, 4]", 1, 0},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        Fixture f = fixture_create();
+        Value *x = fixture_input(&f, "x", cases[i].x);
+        Value *y = convolve(&f, x, cases[i].weight, cases[i].stride, 0, 1);
+        expect_dots(&f, y, cases[i].dots);
+    }
+}
+
 /* Bytes go the same way, four at a time, and their sums are exact. */
 Test(lower_dot, bytes) {
     static const struct {

@@ -101,6 +101,56 @@ Test(precision, norms_yield_narrow_rows) {
     net_free(&net);
 }
 
+static Net first_layer(const char *size, const char *conv) {
+    char text[256];
+    snprintf(text, sizeof text,
+             "network t(x: f32[1, 3, 18, %s]) -> (y: f32[]) {\n  a = conv2d(x, 16, %s)\n"
+             "  y = reduce_sum(a)\n}\n",
+             size, conv);
+    Net net = load_bf16(text);
+    net.target.bf16_dot = true;
+    return net;
+}
+
+/* Kernels and rows of the image become even, and only such layers of few channels are rounded. */
+Test(precision, first_layers_take_pairs_of_columns) {
+    static const struct {
+        const char *size, *conv;
+        int64_t columns, right; /* of the kernel; of the image's pad */
+        int rounded;
+    } cases[] = {
+        {"18", "kernel=7, stride=2, pad=3", 8, 3, 1}, {"19", "kernel=7, stride=2, pad=3", 8, 4, 1},
+        {"18", "kernel=3, stride=2, pad=1", 4, 1, 1}, {"17", "kernel=3, stride=2", 4, 1, 1},
+        {"18", "kernel=4, stride=4", 4, 0, 1},        {"19", "kernel=4, stride=2", 4, 0, 0},
+        {"18", "kernel=7, pad=3", 7, 3, 0},           {"W", "kernel=7, stride=2, pad=3", 7, 3, 0},
+        {"18", "kernel=1, stride=2", 1, 0, 0},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        Net net = first_layer(cases[i].size, cases[i].conv);
+        net_run(&net, "pair-columns");
+        const Node *conv = net_node(&net, OP_conv2d);
+        cr_expect(dim_is(conv->operands[1]->type.dims[3], cases[i].columns), "%s", cases[i].conv);
+        cr_expect_eq(node_attr(conv, "pad")->ints[3], cases[i].right, "%s", cases[i].conv);
+        net_expect_same(&net, 1e-5);
+        const char *once = net_text(&net);
+        net_run(&net, "pair-columns");
+        cr_expect_str_eq(net_text(&net), once);
+        net_run(&net, "expose-padding,precision");
+        cr_expect_eq(rounded_contractions(&net), cases[i].rounded, "%s", cases[i].conv);
+        net_level(&net, 2);
+        net_expect_same(&net, 1e-2);
+        net_free(&net);
+    }
+}
+
+Test(precision, first_layers_stay_without_dot_instructions) {
+    Net net = first_layer("18", "kernel=4, stride=4");
+    net.target.bf16_dot = false;
+    net_run(&net, "pair-columns,precision");
+    cr_expect_eq(rounded_contractions(&net), 0);
+    net_free(&net);
+}
+
 Test(precision, casts_stand_above_movement) {
     Net net = load_bf16("network t(x: f32[N, 24]) -> (y: f32[N, 4, 4]) {\n"
                         "  a = reshape(dense(x, 24), [N, 4, 6])\n"

@@ -136,6 +136,8 @@ Test(winograd, has_to_beat_dot_instructions) {
     cr_expect_eq(chosen_for(&target, true, "f32[1, 512, 9, 9]", "f32[512, 512, 3, 3]", 1, true), 0);
     cr_expect_eq(chosen_for(&target, false, "f32[1, 512, 9, 9]", "f32[512, 512, 3, 3]", 1, true),
                  4);
+    cr_expect_eq(chosen_for(&target, true, "f32[1, 16, 34, 34]", "f32[16, 16, 3, 3]", 1, true), 4,
+                 "dots wait for their loads");
     target.amx_bf16 = true;
     cr_expect_eq(chosen_for(&target, true, image, weight, 1, true), 0);
 }
