@@ -168,6 +168,11 @@ LX emit_pointwise(Kernel *k, const Node *node, LX const *x);
 bool pointwise_known(OpKind op);
 /* One element of a movement operator's result. */
 LX emit_movement(Kernel *k, const Value *value, LX const *index);
+LX emit_resize(Kernel *k, const Value *value, LX const *index); /* resize.c */
+/* The columns after which the pixels of a resized row lie as before, but for those at its ends; 0:
+ * not known. */
+int64_t resize_period(Kernel *k, const Value *value);
+LX clamp_index(Kernel *k, LX i, Dim extent); /* to 0 .. extent - 1 */
 /* Whether the operator costs more than a few instructions an element. */
 bool pointwise_is_costly(OpKind op);
 

@@ -200,7 +200,7 @@ static LX emit_pad(Kernel *k, const Value *value, LX const *index) {
 
 /* ---- indexing -------------------------------------------------------------------------------- */
 
-static LX clamp_index(Kernel *k, LX i, Dim extent) {
+LX clamp_index(Kernel *k, LX i, Dim extent) {
     LX last = lx_addi(k->b, lx_dim(k->b, extent), -1);
     return lx_binary(k->b, LB_MAX, lx_binary(k->b, LB_MIN, i, last), lx_int(k->b, 0));
 }
@@ -220,85 +220,6 @@ static LX emit_gather(Kernel *k, const Value *value, LX const *index) {
     for (int i = axis + 1; i < x->type.rank; i++) at[i] = index[i - 1 + middle];
     LX some = within(k, lx_int(k->b, 0), x->type.dims[axis]);
     return emit_where_valid(k, x, at, some);
-}
-
-/* ---- resize: pixel i lies at ((2i + 1) * in - out) / (2 * out), an exact fraction ------------ */
-
-typedef struct Tap {
-    LX low, high, weight; /* weight of high */
-} Tap;
-
-static LX fraction_numerator(Kernel *k, LX i, Dim in) {
-    return lx_mul(k->b, lx_addi(k->b, lx_muli(k->b, i, 2), 1), lx_dim(k->b, in));
-}
-
-/* Only in / out counts: where a symbol is in both it goes, so that nothing is divided by one when an
- * image is doubled. */
-static void reduce_ratio(Kernel *k, Dim *in, Dim *out) {
-    int64_t in_content, out_content;
-    if (dim_primitive(k->dims, *in, &in_content) != dim_primitive(k->dims, *out, &out_content))
-        return;
-    *in = dim_int(k->dims, in_content);
-    *out = dim_int(k->dims, out_content);
-}
-
-/* ceil(coordinate - 1/2) = floor(((2i + 1) * in - 1) / (2 * out)): the nearest pixel, halves
- * down. */
-static LX nearest_pixel(Kernel *k, LX i, Dim in, Dim out) {
-    Dim extent = in;
-    reduce_ratio(k, &in, &out);
-    LX numerator = lx_addi(k->b, fraction_numerator(k, i, in), -1);
-    LX denominator = lx_muli(k->b, lx_dim(k->b, out), 2);
-    return clamp_index(k, lx_binary(k->b, LB_FLOORDIV, numerator, denominator), extent);
-}
-
-static Tap linear_tap(Kernel *k, LX i, Dim in, Dim out, DType type) {
-    Dim extent = in;
-    reduce_ratio(k, &in, &out);
-    LX numerator = lx_sub(k->b, fraction_numerator(k, i, in), lx_dim(k->b, out));
-    LX denominator = lx_muli(k->b, lx_dim(k->b, out), 2);
-    LX low = lx_binary(k->b, LB_FLOORDIV, numerator, denominator);
-    LX rest = lx_binary(k->b, LB_MOD, numerator, denominator);
-    Tap tap = {.low = clamp_index(k, low, extent),
-               .high = clamp_index(k, lx_addi(k->b, low, 1), extent)};
-    tap.weight = lx_binary(k->b, LB_DIV, lx_cast(k->b, CAST_VALUE, type, rest),
-                           lx_cast(k->b, CAST_VALUE, type, denominator));
-    return tap;
-}
-
-/* (1 - weight) * a + weight * c */
-static LX mix(Kernel *k, LX a, LX c, LX weight) {
-    LX one = lx_const(k->b, ltype(weight->type.dtype, 1), 1);
-    LX rest = lx_binary(k->b, LB_SUB, one, weight);
-    LX left = lx_binary(k->b, LB_MUL, a, rest), right = lx_binary(k->b, LB_MUL, c, weight);
-    return lx_binary(k->b, LB_ADD, left, right);
-}
-
-static LX mix_row(Kernel *k, const Value *x, LX *at, int w, LX row, Tap columns) {
-    at[w - 1] = row;
-    at[w] = columns.low;
-    LX left = emit_element(k, x, at);
-    at[w] = columns.high;
-    return mix(k, left, emit_element(k, x, at), columns.weight);
-}
-
-static LX emit_resize(Kernel *k, const Value *value, LX const *index) {
-    const Value *x = value->def->operands[0];
-    int w = x->type.rank - 1, h = w - 1;
-    const Dim *in = x->type.dims, *out = value->type.dims;
-    LX at[MAX_RANK] = {NULL};
-    memcpy(at, index, (size_t)x->type.rank * sizeof(LX));
-    if (strcmp(node_attr(value->def, "mode")->s, "linear") != 0) {
-        at[h] = nearest_pixel(k, index[h], in[h], out[h]);
-        at[w] = nearest_pixel(k, index[w], in[w], out[w]);
-        return emit_element(k, x, at);
-    }
-    DType type = compute_dtype(value->type.dtype);
-    Tap rows = linear_tap(k, index[h], in[h], out[h], type);
-    Tap columns = linear_tap(k, index[w], in[w], out[w], type);
-    LX top = mix_row(k, x, at, w, rows.low, columns);
-    LX bottom = mix_row(k, x, at, w, rows.high, columns);
-    return round_to(k, mix(k, top, bottom, rows.weight), value->type.dtype);
 }
 
 /* ---------------------------------------------------------------------------------------------- */

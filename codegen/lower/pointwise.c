@@ -195,22 +195,20 @@ static void choose_style(Lowering *l, const Value *root, const Survey *s, Space 
 
 /* ---- joined results -------------------------------------------------------------------------- */
 
-/* The concat whose result has the same indices as value; null: none. */
-static const Node *find_concat(const Kernel *k, const Value *value) {
+const Node *find_inside(const Kernel *k, const Value *value, OpKind op) {
     const Node *node = value->def;
     if (!node || kernel_is_leaf(k, value) || k->l->immediates[value->id]) return NULL;
-    if (node->op == OP_concat) return node;
+    if (node->op == op) return node;
     if (!pointwise_known(node->op) && node->op != OP_relayout) return NULL;
     for (int i = 0; i < node->noperands; i++) {
         if (!type_same_shape(&node->operands[i]->type, &value->type)) continue;
-        const Node *found = find_concat(k, node->operands[i]);
+        const Node *found = find_inside(k, node->operands[i], op);
         if (found) return found;
     }
     return NULL;
 }
 
-/* The axis of the space that is a logical axis, or its blocks of *block elements; -1: none. */
-static int axis_of_space(const Kernel *k, const Space *space, int logical, int64_t *block) {
+int axis_of_space(const Kernel *k, const Space *space, int logical, int64_t *block) {
     const TensorType *type = &k->root->type;
     int outer, inner;
     int64_t split = layout_split_of(type, logical, &outer, &inner);
@@ -235,7 +233,7 @@ static bool part_extents(const Kernel *k, const Node *concat, int logical, int64
 
 /* One nest for each part of a concat, so that none asks where it is. */
 static bool emit_parts(Kernel *k, const Survey *s, const Space *space) {
-    const Node *concat = find_concat(k, k->root);
+    const Node *concat = find_inside(k, k->root, OP_concat);
     if (!concat || space->collapsed) return false;
     int64_t block;
     int logical = normalize_axis(node_int(concat, "axis"), k->root->type.rank);
@@ -260,6 +258,7 @@ bool lower_pointwise(const Job *job) {
     Survey s = survey(&k);
     Space space = make_space(&k, &s);
     choose_style(job->l, job->root, &s, &space);
+    if (space.rank > 0) set_resized(&k, &space);
     if (space.rank == 0)
         emit_point(&k, &space, NULL);
     else if (!emit_parts(&k, &s, &space))

@@ -23,6 +23,7 @@ typedef struct Space {
     bool collapsed;                      /* leaves and result are accessed by groups */
     int lanes;                           /* of vectors along the last axis; 1: scalars */
     int tiled_axis;                      /* walked in squares with the last axis; -1: none */
+    int64_t period;                      /* of resized rows: see resize_period; 0: there are none */
     int side;                            /* of squares that are turned in registers; 1: scalars */
 } Space;
 
@@ -36,6 +37,14 @@ void emit_squares(Kernel *k, const Survey *s, const Space *space);
 void emit_turned(Kernel *k, const Survey *s, const Space *space);
 /* Side of such squares where vectors have that many lanes; 1: it cannot be done. */
 int turn_side(const Kernel *k, int lanes);
+/* Makes the space one of resized rows if the body has a resize with the root's indices, and one such
+ * row (pointwise_resize.c). */
+void set_resized(Kernel *k, Space *space);
+void emit_resized_row(Kernel *k, const Space *space, LX *index);
+/* The operator of that kind whose result has the same indices as value; null: none. */
+const Node *find_inside(const Kernel *k, const Value *value, OpKind op);
+/* The axis of the space that is a logical axis, or its blocks of *block elements; -1: none. */
+int axis_of_space(const Kernel *k, const Space *space, int logical, int64_t *block);
 /* All loops over a space of rank > 0. */
 void emit_space(Kernel *k, const Survey *s, const Space *space);
 

@@ -49,6 +49,10 @@ static Loop range_open(Kernel *k, int axis, Range range, LX *index) {
 
 /* The innermost loop, over the last axis or a chunk of it. */
 static void emit_row(Kernel *k, const Survey *s, const Space *space, LX *index, Range range) {
+    if (space->period > 0) {
+        emit_resized_row(k, space, index);
+        return;
+    }
     size_t scope = scope_begin(k);
     LStmt *loop = lb_for(k->b, LOOP_SERIAL, "i", range.begin, range.count);
     if (space->lanes > 1) set_vector(k, loop, range.extent, space->lanes);
@@ -98,7 +102,7 @@ static void emit_rows(Kernel *k, const Survey *s, const Space *space) {
         extents[i] = space->dims[i];
         all[i] = names[i];
     }
-    bool chunks = outer == last && !k->l->target->streams;
+    bool chunks = outer == last && !k->l->target->streams && space->period == 0;
     if (chunks && !(dim_is_int(space->dims[last], &length) && length <= CHUNK)) {
         extents[count] = dim_ceildiv(k->dims, space->dims[last], dim_int(k->dims, CHUNK));
         all[count++] = "chunk";

@@ -1,4 +1,5 @@
-/* Scans: every element of a row from those before it, so that a row is a serial loop. */
+/* Scans: every element of a row from those before it, so that a row is a serial loop; over vectors
+ * where its elements are neighbours in memory, each summed up in registers first. */
 #include "codegen/lower/kernel.h"
 
 typedef struct Scan {
@@ -26,6 +27,53 @@ static void emit_row(Rows *rows) {
     lb_store(b, cell, &zero, sum, NULL);
     emit_result(k, rows->index, s->exclusive ? before : sum);
     loop_close(k, &loop);
+}
+
+/* ---- vectors along the row ------------------------------------------------------------------- */
+
+enum { MOST_LANES = 1024 };
+
+/* What is added to sums of runs of `by` lanes so that they become those of runs of twice as many: to
+ * every other run the last lane of the one before. */
+static LX carries(Kernel *k, LX sums, int by) {
+    int map[MOST_LANES], lanes = sums->type.lanes;
+    for (int i = 0; i < lanes; i++) map[i] = i / by % 2 ? i / by * by - 1 : lanes;
+    return lx_shuffle(k->b, sums, zero_of(k, sums->type), lanes, map);
+}
+
+/* x one lane on, behind `first`. */
+static LX behind(Kernel *k, LX first, LX x) {
+    int map[MOST_LANES], lanes = x->type.lanes;
+    for (int i = 0; i < lanes; i++) map[i] = i ? i - 1 : lanes;
+    return lx_shuffle(k->b, x, lx_broadcast(k->b, first, lanes), lanes, map);
+}
+
+/* Sums within the vector, then what came before. */
+static void emit_vector(Rows *rows, LBuffer *cell, LX mask) {
+    Scan *s = (Scan *)rows;
+    Kernel *k = rows->k;
+    LBuilder *b = k->b;
+    LX zero = lx_int(b, 0);
+    require(rows->lanes <= MOST_LANES);
+    (void)mask; /* what is off reads as 0, and is not stored */
+    LX sum = lx_broadcast(b, emit_element(k, rows->x, rows->index), rows->lanes);
+    for (int by = 1; by < rows->lanes; by *= 2)
+        sum = lb_let(b, "sums", lx_add(b, sum, carries(k, sum, by)));
+    LX before = lb_let(b, "before", lx_load(b, cell, &zero));
+    /* From vector to vector goes one addition alone. */
+    LX after = lx_add(b, before, lx_extract(b, sum, rows->lanes - 1));
+    lb_store(b, cell, &zero, after, NULL);
+    sum = lb_let(b, "after", lx_add(b, sum, before));
+    emit_result(k, rows->index, s->exclusive ? behind(k, before, sum) : sum);
+}
+
+static void emit_row_of_vectors(Rows *rows) {
+    Scan *s = (Scan *)rows;
+    int64_t one = 1;
+    LX zero = lx_int(rows->k->b, 0);
+    LBuffer *cell = lb_declare(rows->k->b, "sum", SPACE_PRIVATE, s->type, 1, &one);
+    lb_store(rows->k->b, cell, &zero, zero_of(rows->k, s->type), NULL);
+    rows_pass(rows, emit_vector, cell);
 }
 
 /* ---- in the order of memory ------------------------------------------------------------------ */
@@ -101,9 +149,11 @@ bool lower_cumsum(const Job *job) {
         s.type = ltype(dtype, 1);
         emit_in_order(&s);
     } else {
-        rows_choose_lanes(&s.rows, job, dtype, false);
-        s.type = ltype(dtype, s.rows.lanes);
-        rows_each(&s.rows, 2 * dim_estimate(k.dims, type->dims[s.rows.axis]), emit_row);
+        rows_choose_lanes(&s.rows, job, dtype, !s.reverse);
+        bool along = !rows_are_lanes(&s.rows) && s.rows.lanes > 1;
+        s.type = ltype(dtype, along ? 1 : s.rows.lanes);
+        rows_each(&s.rows, 2 * dim_estimate(k.dims, type->dims[s.rows.axis]),
+                  along ? emit_row_of_vectors : emit_row);
     }
     emit_border(&k);
     kernel_end(&k, kernel_name(job), "", type_elements(k.dims, type));

@@ -23,8 +23,7 @@ static bool reuses(const Planner *p, int axis, int vector_axis) {
     return false;
 }
 
-/* Whether neighbours among the results share elements: those along the innermost axis are enough to
- * use a row of the window together. */
+/* Whether neighbours among the results share elements. */
 static bool is_window(const Contraction *c) {
     if (c->noperands > 1) return false;
     for (int i = 0; i < c->operands[0].value->type.rank; i++)
@@ -32,10 +31,12 @@ static bool is_window(const Contraction *c) {
     return false;
 }
 
-/* Axes worth tiling, the innermost first. */
+/* Axes worth tiling, the innermost first. Of windows that is the innermost axis, of which they share
+ * elements, or none: memory is gone through in its order. */
 static int tile_candidates(const Planner *p, int vector_axis, int *axes) {
     int count = 0;
     for (int i = p->c->naxes - 1; i >= 0; i--) {
+        if (i == vector_axis && is_window(p->c)) break;
         if (p->c->axes[i].reduced || i == vector_axis || p->extent[i] == 1) continue;
         if (!reuses(p, i, vector_axis)) continue;
         if (count == 1 && p->c->noperands == 2) {

@@ -40,7 +40,7 @@ static double store_cost(const Contraction *c, int axis) {
 
 /* What a vector of an operand costs beyond one load. */
 static double load_cost(const Contraction *c, int operand, int axis) {
-    enum { SHUFFLED = 3 };
+    enum { SHUFFLED = 2 }; /* another load, and picking the lanes from both */
     int lanes = c->axes[axis].lanes;
     switch (c->operands[operand].along[axis]) {
     case STRIDE_FEW: return lanes < SHUFFLED ? lanes : SHUFFLED;

@@ -61,6 +61,8 @@ static const Family families[] = {
     {"argmax", OP_argmax, "x$: f32[{a}, {b}]", "argmax(x$, axis=1, keepdims=false)", "i64[{a}]",
      false, NULL},
     {"cumsum", OP_cumsum, "x$: f32[{a}, {b}]", "cumsum(x$, 0)", "f32[{a}, {b}]", false, NULL},
+    {"cumsum rows", OP_cumsum, "x$: f32[{a}, {b}]", "cumsum(x$, 1, exclusive=true)",
+     "f32[{a}, {b}]", false, NULL},
     {"resize", OP_resize, "x$: f32[1, {a}, {c}, {d}]", "resize(x$, [{d}, {c}], mode=\"linear\")",
      "f32[1, {a}, {d}, {c}]", true, NULL},
     {"concat", OP_concat, "x$: f32[{a}, {b}], z$: f32[{a}, {c}]", "concat([x$, gelu(z$)], axis=1)",

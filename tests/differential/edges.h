@@ -24,7 +24,7 @@ typedef struct Row {
     size_t count;
 } Row;
 
-enum { EDGE_ROWS = 26 };
+enum { EDGE_ROWS = 27 };
 
 /* Rows of kernels with sizes of 1 to 33, of multiples of vectors and tiles, and of one more and one
  * less, drawn at random; returns how many. */
