@@ -43,6 +43,7 @@ static int64_t position(const Placed *p, int axis, int64_t at) {
 /* The logical axis of the operand that a domain axis decides; -1: none or several. */
 static int logical_axis(const Placed *p, int axis, int64_t *scale) {
     int found = -1;
+    *scale = 0;
     for (int i = 0; i < p->type->rank; i++) {
         const AffineIndex *index = &p->access->index[i];
         for (int t = 0; t < index->nterms; t++) {
