@@ -38,6 +38,8 @@ struct Pool {
     pid_t process;          /* which the threads are of */
     Worker *workers;
     _Alignas(LINE) atomic_bool taken; /* by a call */
+    int64_t next_look;     /* by now(); this and the next are the caller's that has taken it */
+    uint64_t least_cycles; /* of a job that is worth sharing */
     /* What workers look at, in one line: between cores that share no cache fetching one takes as
      * long as a small item. The job is written by the caller before it fills the shares, and
      * constant while an item is not done. */
@@ -182,19 +184,103 @@ static void run_job(Pool *pool, nn_task *task, void *argument, size_t first, uin
     }
 }
 
-void pool_run(void *data, nn_task *task, void *argument, size_t count) {
-    Pool *pool = data;
-    bool taken = false;
-    if (count < 2 || !atomic_compare_exchange_strong_explicit(
-                         &pool->taken, &taken, true, memory_order_acquire, memory_order_relaxed)) {
-        for (size_t i = 0; i < count; i++) task(argument, i);
+/* ---- which jobs are shared ------------------------------------------------------------------- */
+
+/* Where two cores share no cache, each line that a thread writes and another reads takes several
+ * times as long, and a loop that gains by a second thread next door loses by one over there. Which
+ * it is may change while the program runs: systems move threads, and hosts move processors. */
+
+/* A meeting of two threads takes 200 ns where they share a cache and 650 where they do not, and in
+ * the second case a job has to take so many cycles for each of them before sharing it pays: measured
+ * with small convolution networks on a Zen 4. */
+enum {
+    NEAR = 400, /* nanoseconds, as the others */
+    MEETING_LIMIT = 10000,
+    LOOK_INTERVAL = 50000000,
+    CYCLES_PER_NANOSECOND_APART = 160,
+};
+
+typedef struct Meeting {
+    _Atomic uint32_t there;
+    uint32_t all;
+    int64_t end; /* by now() */
+} Meeting;
+
+static void meet(void *argument, size_t index) {
+    Meeting *meeting = argument;
+    (void)index;
+    atomic_fetch_add_explicit(&meeting->there, 1, memory_order_acq_rel);
+    for (unsigned i = 1;; i++) {
+        if (atomic_load_explicit(&meeting->there, memory_order_acquire) == meeting->all) return;
+        relax();
+        if (i % SPINS_PER_LOOK == 0 && now() >= meeting->end) return;
+    }
+}
+
+/* Nanoseconds until all threads have met in a job and left it, the least of some tries; at most
+ * MEETING_LIMIT, where they did not all come. */
+static int64_t meeting_time(Pool *pool) {
+    enum { TRIES = 4 };
+    int64_t least = MEETING_LIMIT;
+    for (int i = 0; i < TRIES; i++) {
+        int64_t begin = now();
+        Meeting meeting = {.all = (uint32_t)pool->threads, .end = begin + MEETING_LIMIT};
+        run_job(pool, meet, &meeting, 0, meeting.all);
+        int64_t time = now() - begin;
+        if (time < least) least = time;
+    }
+    return least;
+}
+
+/* For whoever has taken the pool. Who is asleep is woken now and measured in a later call: waiting
+ * for it would take longer than the small networks of a program that runs one now and then. */
+static void look_around(Pool *pool) {
+    int64_t time = now();
+    if (time < pool->next_look) return;
+    if (atomic_load(&pool->sleepers) > 0) {
+        announce(pool);
+        pool->next_look = time + SPIN_NANOSECONDS;
         return;
     }
-    for (size_t first = 0; first < count; first += MOST_ITEMS) {
-        size_t left = count - first;
-        run_job(pool, task, argument, first, (uint32_t)(left < MOST_ITEMS ? left : MOST_ITEMS));
-    }
+    int64_t meeting = meeting_time(pool);
+    pool->least_cycles = meeting <= NEAR ? 0 : (uint64_t)meeting * CYCLES_PER_NANOSECOND_APART;
+    pool->next_look = time + LOOK_INTERVAL;
+}
+
+static bool worth_sharing(Pool *pool, uint64_t cycles) {
+    if (cycles == 0 || cycles >= (uint64_t)MEETING_LIMIT * CYCLES_PER_NANOSECOND_APART) return true;
+    look_around(pool);
+    return cycles >= pool->least_cycles;
+}
+
+static void run_alone(nn_task *task, void *argument, size_t count) {
+    for (size_t i = 0; i < count; i++) task(argument, i);
+}
+
+static bool take_pool(Pool *pool) {
+    bool taken = false;
+    return atomic_compare_exchange_strong_explicit(&pool->taken, &taken, true, memory_order_acquire,
+                                                   memory_order_relaxed);
+}
+
+static void leave_pool(Pool *pool) {
     atomic_store_explicit(&pool->taken, false, memory_order_release);
+}
+
+void pool_run(void *data, nn_task *task, void *argument, size_t count, uint64_t cycles) {
+    Pool *pool = data;
+    if (count < 2 || !take_pool(pool)) {
+        run_alone(task, argument, count);
+    } else if (!worth_sharing(pool, cycles)) {
+        leave_pool(pool);
+        run_alone(task, argument, count);
+    } else {
+        for (size_t first = 0; first < count; first += MOST_ITEMS) {
+            size_t left = count - first;
+            run_job(pool, task, argument, first, (uint32_t)(left < MOST_ITEMS ? left : MOST_ITEMS));
+        }
+        leave_pool(pool);
+    }
 }
 
 /* ---- creation -------------------------------------------------------------------------------- */
@@ -237,6 +323,7 @@ Pool *pool_create(size_t threads) {
     pool->threads = 1;
     pool->shares = threads;
     pool->process = getpid();
+    pool->next_look = now() + LOOK_INTERVAL; /* by then they run */
     start_workers(pool, threads);
     return pool;
 }

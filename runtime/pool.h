@@ -21,8 +21,9 @@ Pool *pool_create(size_t threads);
 size_t pool_threads(const Pool *pool);
 
 /* A nn_parallel_for. Allocates nothing and cannot fail. A call from within a task, or while another
- * thread is in a call on this pool, runs its items one after the other in the calling thread. */
-void pool_run(void *pool, nn_task *task, void *argument, size_t count);
+ * thread is in a call on this pool, runs its items one after the other in the calling thread; so
+ * does one of few cycles while the threads are far apart, which is measured now and then. */
+void pool_run(void *pool, nn_task *task, void *argument, size_t count, uint64_t cycles);
 
 /* No call may be running. */
 void pool_destroy(Pool *pool);

@@ -194,7 +194,7 @@ static LV context_member(Function *f, int64_t offset) {
 }
 
 static void call_parallel_for(Function *f, LV parallel_for, LT argument, LV storage, LV task,
-                              LV extent, int64_t grain, const LV *args) {
+                              LV extent, int64_t grain, int64_t cost, const LV *args) {
     Unit *unit = f->unit;
     unsigned count = LLVMCountStructElementTypes(argument);
     for (unsigned i = 0; i < count; i++) {
@@ -202,10 +202,11 @@ static void call_parallel_for(Function *f, LV parallel_for, LT argument, LV stor
     }
     LV chunks = LLVMBuildNSWAdd(f->b, extent, unit_int(unit, grain - 1), "");
     chunks = LLVMBuildUDiv(f->b, chunks, unit_int(unit, grain), "");
-    LT params[] = {unit->ptr, unit->ptr, unit->ptr, unit->i64};
-    LT type = LLVMFunctionType(unit->none, params, 4, false);
-    LV values[] = {context_member(f, CTX_POOL), task, storage, chunks};
-    LLVMBuildCall2(f->b, type, parallel_for, values, 4, "");
+    LV cycles = LLVMBuildMul(f->b, extent, unit_int(unit, cost > 0 ? cost : 0), "");
+    LT params[] = {unit->ptr, unit->ptr, unit->ptr, unit->i64, unit->i64};
+    LT type = LLVMFunctionType(unit->none, params, 5, false);
+    LV values[] = {context_member(f, CTX_POOL), task, storage, chunks, cycles};
+    LLVMBuildCall2(f->b, type, parallel_for, values, 5, "");
 }
 
 void emit_parallel(Function *f, const LStmt *loop) {
@@ -245,7 +246,7 @@ void emit_parallel(Function *f, const LStmt *loop) {
     LV enough = LLVMBuildICmp(f->b, LLVMIntSGE, extent, least, "");
     LLVMBuildCondBr(f->b, LLVMBuildAnd(f->b, there, enough, ""), many, one);
     LLVMPositionBuilderAtEnd(f->b, many);
-    call_parallel_for(f, parallel_for, argument, storage, task, extent, grain, args);
+    call_parallel_for(f, parallel_for, argument, storage, task, extent, grain, loop->cost, args);
     LLVMBuildBr(f->b, done);
     LLVMPositionBuilderAtEnd(f->b, one);
     LLVMBuildCall2(f->b, LLVMGlobalGetValueType(body), body, args, (unsigned)count, "");

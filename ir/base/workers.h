@@ -4,11 +4,13 @@
 #define NNC_IR_BASE_WORKERS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 typedef void WorkTask(void *argument, size_t index);
 
 typedef struct Workers {
-    void (*run)(void *pool, WorkTask *task, void *argument, size_t count); /* null: one thread */
+    /* Null: one thread. `cycles`: what all of it takes, 0: not known. */
+    void (*run)(void *pool, WorkTask *task, void *argument, size_t count, uint64_t cycles);
     void *pool;
 } Workers;
 
@@ -17,7 +19,7 @@ typedef struct Workers {
  * interns. */
 static inline void workers_run(Workers workers, WorkTask *task, void *argument, size_t count) {
     if (workers.run) {
-        workers.run(workers.pool, task, argument, count);
+        workers.run(workers.pool, task, argument, count, 0);
         return;
     }
     for (size_t i = 0; i < count; i++) task(argument, i);

@@ -47,9 +47,11 @@ typedef enum nn_type {
 /* ---- options --------------------------------------------------------------------------------- */
 
 /* Runs task(argument, i) for every i in 0..count-1, in any order and on any threads, and returns
- * when all are done. */
+ * when all are done. `cycles`: an estimate of what all of them take in one thread, 0 if there is
+ * none; it is for deciding how many threads that is worth. */
 typedef void nn_task(void *argument, size_t index);
-typedef void nn_parallel_for(void *pool, nn_task *task, void *argument, size_t count);
+typedef void nn_parallel_for(void *pool, nn_task *task, void *argument, size_t count,
+                             uint64_t cycles);
 
 /* What generated code does not have and takes from outside. Zeroed members have the stated meaning,
  * so a zeroed struct with `struct_bytes` set is valid: serial, no allocator, the object's own

@@ -265,8 +265,9 @@ Test(cpu_emit, spaced_loads) {
 
 static int tasks_run;
 
-static void backwards(void *pool, nn_task *task, void *argument, size_t count) {
+static void backwards(void *pool, nn_task *task, void *argument, size_t count, uint64_t cycles) {
     cr_assert(pool == &tasks_run);
+    cr_expect(cycles > 0);
     for (size_t i = count; i-- > 0;) task(argument, i);
     tasks_run += (int)count;
 }

@@ -30,8 +30,22 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
     if (granted > 0) granted--;
     return next(thread, attributes, start, argument);
 }
+
+/* A clock for tests: how many nanoseconds it gains whenever somebody looks at it; 0: the real one. */
+static _Atomic long long per_look, fake_time;
+
+int clock_gettime(clockid_t clock, struct timespec *time) {
+    int (*next)(clockid_t, struct timespec *);
+    void *symbol = dlsym(RTLD_NEXT, "clock_gettime");
+    memcpy(&next, &symbol, sizeof next);
+    if (per_look == 0) return next(clock, time);
+    long long ns = atomic_fetch_add(&fake_time, per_look);
+    *time = (struct timespec){.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
+    return 0;
+}
 #else
 #define INTERPOSED 0
+static _Atomic long long per_look, fake_time;
 #endif
 
 /* ---- every item once ---------------------------------------------------------------------------- */
@@ -49,7 +63,7 @@ static void mark(void *argument, size_t index) {
 /* The argument's life ends with the call, as it does in generated code. */
 static void run_once(Pool *pool, size_t count) {
     Marks marks = {{0}};
-    pool_run(pool, mark, &marks, count);
+    pool_run(pool, mark, &marks, count, 0);
     for (size_t i = 0; i < MOST; i++)
         cr_assert_eq(marks.seen[i], i < count, "item %zu of %zu: %d", i, count, marks.seen[i]);
     memset(&marks, 0x55, sizeof marks);
@@ -97,7 +111,7 @@ Test(pool, items_run_side_by_side, .timeout = 60) {
     Pool *pool = pool_create(2);
     for (int again = 0; again < 20; again++) {
         Meeting meeting = {.there = 0};
-        pool_run(pool, meet, &meeting, 2);
+        pool_run(pool, meet, &meeting, 2, 0);
         cr_expect(!pthread_equal(meeting.who[0], meeting.who[1]));
         /* The caller begins with the first share. */
         cr_expect(pthread_equal(meeting.who[0], pthread_self()) ||
@@ -127,7 +141,7 @@ Test(pool, waits_for_items_that_last, .timeout = 60) {
     Pool *pool = pool_create(2);
     for (int again = 0; again < 10; again++) {
         Slow slow = {.caller = pthread_self()};
-        pool_run(pool, linger, &slow, 2);
+        pool_run(pool, linger, &slow, 2, 0);
         cr_expect(slow.done[0] && slow.done[1]);
     }
     pool_destroy(pool);
@@ -140,13 +154,13 @@ typedef struct Nest {
 
 static void nested(void *argument, size_t index) {
     Nest *nest = argument;
-    pool_run(nest->pool, mark, &nest->inner[index], MOST);
+    pool_run(nest->pool, mark, &nest->inner[index], MOST, 0);
 }
 
 Test(pool, calls_inside_tasks, .timeout = 60) {
     static Nest nest;
     nest.pool = pool_create(3);
-    pool_run(nest.pool, nested, &nest, 8);
+    pool_run(nest.pool, nested, &nest, 8, 0);
     for (int i = 0; i < 8; i++)
         for (int k = 0; k < MOST; k++) cr_assert_eq(nest.inner[i].seen[k], 1);
     pool_destroy(nest.pool);
@@ -176,7 +190,7 @@ Test(pool, nobody_waits_for_absent_threads, .timeout = 60) {
         if (child == 0) {
             alarm(20);
             Marks marks = {{0}};
-            for (int again = 0; again < 10; again++) pool_run(pool, mark, &marks, MOST);
+            for (int again = 0; again < 10; again++) pool_run(pool, mark, &marks, MOST, 0);
             bool right = true;
             for (int i = 0; i < MOST; i++) right = right && marks.seen[i] == 10;
             pool_destroy(pool);
@@ -189,6 +203,55 @@ Test(pool, nobody_waits_for_absent_threads, .timeout = 60) {
     run_once(pool, MOST);
     pool_destroy(pool);
 }
+
+/* ---- threads that are far apart ----------------------------------------------------------------- */
+
+typedef struct Others {
+    pthread_t caller;
+    atomic_int items;
+} Others;
+
+static void count_others(void *argument, size_t index) {
+    Others *others = argument;
+    (void)index;
+    if (!pthread_equal(pthread_self(), others->caller)) atomic_fetch_add(&others->items, 1);
+    for (int i = 0; i < 20000; i++) __asm__ volatile("");
+}
+
+/* Do other threads take part in jobs of so many cycles? The first calls find out what sharing costs
+ * by now, and a machine at work lets some of the others go by. */
+static bool shared(Pool *pool, uint64_t cycles) {
+    enum { SETTLING = 100, SEVERAL = 2000, PAUSE = 60000000 };
+    Others others = {.caller = pthread_self()};
+    for (int i = 0; i < SETTLING; i++) {
+        atomic_fetch_add(&fake_time, PAUSE);
+        pool_run(pool, count_others, &others, 8, cycles);
+    }
+    atomic_store(&others.items, 0);
+    for (int i = 0; i < SEVERAL && atomic_load(&others.items) == 0; i++)
+        pool_run(pool, count_others, &others, 8, cycles);
+    return atomic_load(&others.items) > 0;
+}
+
+Test(pool, small_jobs_stay_where_threads_are_far_apart, .timeout = 60) {
+    enum { SMALL = 10000, LARGE = 100000000, NEAR = 1, FAR = 2000 };
+    if (!INTERPOSED) return;
+    atomic_store(&per_look, NEAR);
+    Pool *pool = pool_create(2);
+    for (int again = 0; again < 2; again++) {
+        cr_expect(shared(pool, 0));
+        cr_expect(shared(pool, SMALL));
+        cr_expect(shared(pool, LARGE));
+        atomic_store(&per_look, FAR);
+        cr_expect(shared(pool, 0));
+        cr_expect_not(shared(pool, SMALL));
+        cr_expect(shared(pool, LARGE));
+        atomic_store(&per_look, NEAR);
+    }
+    pool_destroy(pool);
+}
+
+/* ---- threads that are busy ---------------------------------------------------------------------- */
 
 static atomic_bool ended;
 
@@ -214,7 +277,7 @@ Test(pool, busy_processors_do_not_stop_it, .timeout = 120) {
     struct timespec begin, end;
     clock_gettime(CLOCK_MONOTONIC, &begin);
     Marks marks = {{0}};
-    for (int i = 0; i < CALLS; i++) pool_run(pool, mark, &marks, 8);
+    for (int i = 0; i < CALLS; i++) pool_run(pool, mark, &marks, 8, 0);
     clock_gettime(CLOCK_MONOTONIC, &end);
     atomic_store(&ended, true);
     for (int i = 0; i < SPINNERS; i++) pthread_join(spinners[i], NULL);

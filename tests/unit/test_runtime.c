@@ -104,7 +104,7 @@ Test(runtime, threads_run_every_index_once) {
     unsigned char seen[1000] = {0};
     cr_assert_eq(nn_default_options(2, &options), NN_OK);
     cr_assert_not_null(options.parallel_for);
-    options.parallel_for(options.pool, mark, seen, sizeof seen);
+    options.parallel_for(options.pool, mark, seen, sizeof seen, 0);
     for (size_t i = 0; i < sizeof seen; i++) cr_assert_eq(seen[i], 1);
     nn_release_options(&options);
 }
