@@ -40,20 +40,24 @@ static inline Net net_load(const char *text) {
     return net_load_named("test.nn", text);
 }
 
+static inline PRINTF_LIKE(1, 2) Net net_loadf(const char *format, ...) {
+    StrBuf text = {0};
+    va_list args;
+    va_start(args, format);
+    str_vprintf(&text, format, args);
+    va_end(args);
+    Net net = net_load(str_text(&text));
+    str_free(&text);
+    return net;
+}
+
 static inline void net_free(Net *net) {
     str_free(&net->report);
     arena_destroy(net->arena);
 }
 
-/* Runs passes by name, apart by commas, with the verifier on; false where one reported an error. */
-static inline bool net_try(Net *net, const char *names) {
-    const Pass *list[32];
-    size_t count = 0;
-    char *rest = arena_strdup(net->arena, names);
-    for (char *name = strtok(rest, ","); name; name = strtok(NULL, ",")) {
-        list[count] = pass_find(name);
-        cr_assert_not_null(list[count++], "no pass '%s'", name);
-    }
+/* With the verifier on; false where a pass reported an error. */
+static inline bool net_passes(Net *net, const Pass *const *list, size_t count) {
     PassContext context = {.module = net->module,
                            .target = &net->target,
                            .options = net->options,
@@ -63,21 +67,26 @@ static inline bool net_try(Net *net, const char *names) {
     return passes_run(&context, net->graph, list, count, &inspector);
 }
 
+/* Runs passes by name, apart by commas. */
+static inline bool net_try(Net *net, const char *names) {
+    const Pass *list[32];
+    size_t count = 0;
+    char *rest = arena_strdup(net->arena, names);
+    for (char *name = strtok(rest, ","); name; name = strtok(NULL, ",")) {
+        list[count] = pass_find(name);
+        cr_assert_not_null(list[count++], "no pass '%s'", name);
+    }
+    return net_passes(net, list, count);
+}
+
 static inline void net_run(Net *net, const char *names) {
     cr_assert(net_try(net, names), "%s", diag_text(net->diag));
 }
 
 static inline void net_level(Net *net, int level) {
     const Pass *list[32];
-    PassContext context = {.module = net->module,
-                           .target = &net->target,
-                           .options = net->options,
-                           .diag = net->diag,
-                           .report = &net->report};
-    const PassInspector inspector = {.verify = true};
     size_t count = passes_default(level, list);
-    cr_assert(passes_run(&context, net->graph, list, count, &inspector), "-O%d: %s", level,
-              diag_text(net->diag));
+    cr_assert(net_passes(net, list, count), "-O%d: %s", level, diag_text(net->diag));
 }
 
 static inline int count_in(const Graph *graph, OpKind op, bool inside) {

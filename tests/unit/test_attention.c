@@ -18,12 +18,9 @@ typedef struct Case {
 
 static void check_kernels(const Case *cases, size_t count, const char *passes) {
     for (size_t i = 0; i < count; i++) {
-        char text[2048];
-        snprintf(text, sizeof text,
-                 "network t(q: f32[N, 2, T, 8], v: f32[N, 2, T, 8], k: f32[N, 2, 8, T], "
-                 "x: f32[N, T, 16], m: bool[N, 1, 1, T]) -> (y: %s) {\n%s\n}\n",
-                 cases[i].type, cases[i].body);
-        Net net = net_load(text);
+        Net net = net_loadf("network t(q: f32[N, 2, T, 8], v: f32[N, 2, T, 8], k: f32[N, 2, 8, T], "
+                            "x: f32[N, T, 16], m: bool[N, 1, 1, T]) -> (y: %s) {\n%s\n}\n",
+                            cases[i].type, cases[i].body);
         net_run(&net, passes);
         cr_expect_eq(net_kernels(&net), cases[i].kernels, "%s", net_text(&net));
         net_expect_same(&net, 1e-5);

@@ -1,6 +1,4 @@
 /* Fusion: which operators end up in one kernel. */
-#include <stdio.h>
-
 #include "tests/unit/passes_fixture.h"
 
 /* A body of a network of x, z: f32[N, 4], a: f32[N, 4, 6, 6], u: u8[N, 4, 6, 6] and the number of
@@ -12,12 +10,10 @@ typedef struct Case {
 } Case;
 
 static Net load_case(const Case *c) {
-    char text[2048];
-    snprintf(text, sizeof text,
-             "network t(x: f32[N, 4], z: f32[N, 4], a: f32[N, 4, 6, 6], u: u8[N, 4, 6, 6]) -> "
-             "(y: %s) {\n%s\n}\n",
-             c->type, c->body);
-    return net_load(text);
+    return net_loadf(
+        "network t(x: f32[N, 4], z: f32[N, 4], a: f32[N, 4, 6, 6], u: u8[N, 4, 6, 6]) -> "
+        "(y: %s) {\n%s\n}\n",
+        c->type, c->body);
 }
 
 static void check(const Case *cases, size_t count) {

@@ -11,11 +11,8 @@ typedef struct Case {
 } Case;
 
 static void check_kernels(const Case *c) {
-    char text[1024];
-    snprintf(text, sizeof text,
-             "network t(x: f32[N, 6, 20], h: f16[N, 6, 20]) -> (y: %s) {\n%s\n}\n", c->type,
-             c->body);
-    Net net = net_load(text);
+    Net net = net_loadf("network t(x: f32[N, 6, 20], h: f16[N, 6, 20]) -> (y: %s) {\n%s\n}\n",
+                        c->type, c->body);
     net_run(&net, "decompose,fuse-rows,fuse");
     cr_expect_eq(net_kernels(&net), c->kernels, "%s", net_text(&net));
     net_expect_same(&net, 1e-2);

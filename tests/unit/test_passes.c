@@ -1,6 +1,4 @@
 /* The single passes: what they change, what they leave alone, and that results stay. */
-#include <stdio.h>
-
 #include "tests/unit/passes_fixture.h"
 
 /* ---- decompose ---------------------------------------------------------------------------------
@@ -9,11 +7,9 @@
 Test(decompose, batch_norm) {
     static const char *const inputs[] = {"f32[N, 3]", "f32[N, 3, 5]", "f32[N, 3, 2, 4]"};
     for (size_t i = 0; i < COUNT_OF(inputs); i++) {
-        char text[256];
-        snprintf(text, sizeof text,
-                 "network t(x: %s) -> (y: %s) {\n  y = batch_norm(x, eps=0.01, name=\"bn\")\n}\n",
-                 inputs[i], inputs[i]);
-        Net net = net_load(text);
+        Net net = net_loadf(
+            "network t(x: %s) -> (y: %s) {\n  y = batch_norm(x, eps=0.01, name=\"bn\")\n}\n",
+            inputs[i], inputs[i]);
         net_run(&net, "decompose");
         cr_expect_eq(net_count(&net, OP_batch_norm), 0);
         cr_expect_eq(net_count(&net, OP_reshape), i == 0 ? 0 : 2);
@@ -157,14 +153,12 @@ typedef struct FoldCase {
 } FoldCase;
 
 static void check_fold(const FoldCase *c) {
-    char text[1024];
     const char *param = c->image ? "f32[3, 1, 1]" : "f32[3]";
-    snprintf(text, sizeof text,
-             "network t(x: %s) -> (y: %s) {\n  param s: %s\n  param t: %s\n  param m: f32[4, 3]\n"
-             "  param wide: f32[%s3]\n  param one: f32[1]\n  y = %s\n}\n",
-             c->image ? "f32[N, 4, 6, 5]" : "f32[N, 4]", c->image ? "f32[N, 3, 4, 3]" : "f32[N, 3]",
-             param, param, c->image ? "" : "3, ", c->statement);
-    Net net = net_load(text);
+    Net net = net_loadf(
+        "network t(x: %s) -> (y: %s) {\n  param s: %s\n  param t: %s\n  param m: f32[4, 3]\n"
+        "  param wide: f32[%s3]\n  param one: f32[1]\n  y = %s\n}\n",
+        c->image ? "f32[N, 4, 6, 5]" : "f32[N, 4]", c->image ? "f32[N, 3, 4, 3]" : "f32[N, 3]",
+        param, param, c->image ? "" : "3, ", c->statement);
     net_run(&net, "decompose,dce,fold-batch-norm");
     cr_expect_eq(net_kernels(&net), c->kernels, "%s:\n%s", c->statement, net_text(&net));
     net_expect_same(&net, 1e-5);

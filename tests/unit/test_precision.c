@@ -1,11 +1,8 @@
 /* Operands in bf16: which contractions take them, what is stored how, and that the numbers are those
  * of the casts. */
-#include <stdio.h>
-
 #include "tests/unit/passes_fixture.h"
 
-static Net load_bf16(const char *text) {
-    Net net = net_load(text);
+static Net in_bf16(Net net) {
     net.options.bf16 = true;
     return net;
 }
@@ -50,12 +47,9 @@ Test(precision, what_is_worth_it) {
         {"b = conv2d(x, 3, kernel=1)\n  a = conv2d(b, 4, kernel=1)", 1},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        char text[256];
-        snprintf(text, sizeof text,
-                 "network t(x: f32[N, 16, 6, 6]) -> (y: f32[]) {\n  %s\n"
-                 "  y = reduce_sum(a)\n}\n",
-                 cases[i].body);
-        Net net = load_bf16(text);
+        Net net = in_bf16(net_loadf("network t(x: f32[N, 16, 6, 6]) -> (y: f32[]) {\n  %s\n"
+                                    "  y = reduce_sum(a)\n}\n",
+                                    cases[i].body));
         net_run(&net, "decompose,quantize,expose-padding,precision");
         cr_expect_eq(rounded_contractions(&net), cases[i].rounded, "%s\n%s", cases[i].body,
                      net_text(&net));
@@ -66,11 +60,11 @@ Test(precision, what_is_worth_it) {
 /* The kernels' results, and the weights: nothing lies in memory twice, and what a contraction reads
  * is narrow. */
 Test(precision, values_are_stored_once) {
-    Net net = load_bf16("network t(x: f32[N, 16, 8, 8]) -> (y: f32[N, 16, 8, 8]) {\n"
-                        "  a = conv2d(x, 16, kernel=3, pad=1) |> relu\n"
-                        "  b = conv2d(a, 16, kernel=3, pad=1) |> relu\n"
-                        "  c = relu(conv2d(b, 16, kernel=3, pad=1) + a)\n"
-                        "  y = conv2d(c, 16, kernel=1)\n}\n");
+    Net net = in_bf16(net_load("network t(x: f32[N, 16, 8, 8]) -> (y: f32[N, 16, 8, 8]) {\n"
+                               "  a = conv2d(x, 16, kernel=3, pad=1) |> relu\n"
+                               "  b = conv2d(a, 16, kernel=3, pad=1) |> relu\n"
+                               "  c = relu(conv2d(b, 16, kernel=3, pad=1) + a)\n"
+                               "  y = conv2d(c, 16, kernel=1)\n}\n"));
     net_level(&net, 2);
     int narrow = 0;
     graph_each(net.graph, node) {
@@ -89,8 +83,8 @@ Test(precision, values_are_stored_once) {
 
 /* A norm's kernel ends with the rounding; the widening belongs to the products that read it. */
 Test(precision, norms_yield_narrow_rows) {
-    Net net = load_bf16("network t(x: f32[N, 6, 32]) -> (y: f32[N, 6, 16]) {\n"
-                        "  a = layer_norm(x)\n  y = dense(a, 16)\n}\n");
+    Net net = in_bf16(net_load("network t(x: f32[N, 6, 32]) -> (y: f32[N, 6, 16]) {\n"
+                               "  a = layer_norm(x)\n  y = dense(a, 16)\n}\n"));
     net_level(&net, 2);
     graph_each(net.graph, node) {
         if (node->op != OP_fused || node->results[0] == net.graph->outputs[0]) continue;
@@ -114,13 +108,11 @@ Test(precision, attention) {
         {true, false, "cast(cast(x, bf16), f32)", 2, 5},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        char text[512];
-        snprintf(text, sizeof text,
-                 "network t(x: f32[N, 6, 8]) -> (y: f32[N, 6, 5]) {\n  q = %s\n"
-                 "  a = matmul(softmax(matmul(q, transpose(q, [0, 2, 1])) * 0.3), x)\n"
-                 "  y = dense(a, 5)\n}\n",
-                 cases[i].x);
-        Net net = load_bf16(text);
+        Net net =
+            in_bf16(net_loadf("network t(x: f32[N, 6, 8]) -> (y: f32[N, 6, 5]) {\n  q = %s\n"
+                              "  a = matmul(softmax(matmul(q, transpose(q, [0, 2, 1])) * 0.3), x)\n"
+                              "  y = dense(a, 5)\n}\n",
+                              cases[i].x));
         net.target.bf16_dot = cases[i].dots;
         net.target.amx_bf16 = cases[i].tiles;
         net_run(&net, "decompose,fuse-attention,precision");
@@ -146,8 +138,8 @@ Test(precision, attention) {
 
 /* What others have rounded is moved as it is. */
 Test(precision, operands_that_were_widened) {
-    Net net = load_bf16("network t(x: bf16[8, 4], w: f32[8, 4]) -> (y: f32[4, 4]) {\n"
-                        "  y = matmul(transpose(cast(x, f32), [1, 0]), w)\n}\n");
+    Net net = in_bf16(net_load("network t(x: bf16[8, 4], w: f32[8, 4]) -> (y: f32[4, 4]) {\n"
+                               "  y = matmul(transpose(cast(x, f32), [1, 0]), w)\n}\n"));
     net_run(&net, "precision");
     cr_expect_eq(rounded_contractions(&net), 1, "%s", net_text(&net));
     cr_expect_eq(net_node(&net, OP_transpose)->results[0]->type.dtype, DT_bf16);
@@ -156,12 +148,10 @@ Test(precision, operands_that_were_widened) {
 }
 
 static Net first_layer(const char *size, const char *conv) {
-    char text[256];
-    snprintf(text, sizeof text,
-             "network t(x: f32[1, 3, 18, %s]) -> (y: f32[]) {\n  a = conv2d(x, 16, %s)\n"
-             "  y = reduce_sum(a)\n}\n",
-             size, conv);
-    Net net = load_bf16(text);
+    Net net = in_bf16(
+        net_loadf("network t(x: f32[1, 3, 18, %s]) -> (y: f32[]) {\n  a = conv2d(x, 16, %s)\n"
+                  "  y = reduce_sum(a)\n}\n",
+                  size, conv));
     net.target.bf16_dot = true;
     return net;
 }
@@ -206,9 +196,9 @@ Test(precision, first_layers_stay_without_dot_instructions) {
 }
 
 Test(precision, casts_stand_above_movement) {
-    Net net = load_bf16("network t(x: f32[N, 24]) -> (y: f32[N, 4, 4]) {\n"
-                        "  a = reshape(dense(x, 24), [N, 4, 6])\n"
-                        "  y = matmul(a, transpose(a, perm=[0, 2, 1]))\n}\n");
+    Net net = in_bf16(net_load("network t(x: f32[N, 24]) -> (y: f32[N, 4, 4]) {\n"
+                               "  a = reshape(dense(x, 24), [N, 4, 6])\n"
+                               "  y = matmul(a, transpose(a, perm=[0, 2, 1]))\n}\n"));
     net_run(&net, "precision");
     cr_expect_eq(net_node(&net, OP_transpose)->results[0]->type.dtype, DT_bf16);
     cr_expect_eq(net_node(&net, OP_reshape)->results[0]->type.dtype, DT_bf16);
@@ -217,10 +207,10 @@ Test(precision, casts_stand_above_movement) {
 }
 
 Test(precision, parts_and_joins_move_narrow) {
-    Net net = load_bf16("network t(x: f32[N, 8]) -> (y: f32[N, 4], z: f32[N, 16]) {\n"
-                        "  a = dense(x, 16)\n  l, r = split(a, 2, axis=1)\n"
-                        "  j = concat([r, l], axis=1)\n"
-                        "  y = dense(j, 4)\n  z = j + a\n}\n");
+    Net net = in_bf16(net_load("network t(x: f32[N, 8]) -> (y: f32[N, 4], z: f32[N, 16]) {\n"
+                               "  a = dense(x, 16)\n  l, r = split(a, 2, axis=1)\n"
+                               "  j = concat([r, l], axis=1)\n"
+                               "  y = dense(j, 4)\n  z = j + a\n}\n"));
     net_run(&net, "precision");
     cr_expect_eq(net_node(&net, OP_split)->results[1]->type.dtype, DT_bf16);
     cr_expect_eq(net_node(&net, OP_concat)->results[0]->type.dtype, DT_bf16);
@@ -229,8 +219,8 @@ Test(precision, parts_and_joins_move_narrow) {
 }
 
 Test(precision, twice_is_once) {
-    Net net = load_bf16("network t(x: f32[N, 16]) -> (y: f32[N, 8]) {\n"
-                        "  a = dense(x, 16) |> relu\n  y = dense(a, 8)\n}\n");
+    Net net = in_bf16(net_load("network t(x: f32[N, 16]) -> (y: f32[N, 8]) {\n"
+                               "  a = dense(x, 16) |> relu\n  y = dense(a, 8)\n}\n"));
     net_run(&net, "precision");
     const char *once = net_text(&net);
     net_run(&net, "precision");

@@ -31,12 +31,10 @@ Test(quantize, smallest_type_that_holds_all) {
         DType to;
     } cases[] = {{"0.05", 0.05, DT_i8}, {"0.001", 0.001, DT_i16}, {"0.000001", 1e-6, DT_i32}};
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        char text[256];
-        snprintf(text, sizeof text,
-                 "network t(x: f32[N, 4]) -> (y: f32[N, 30]) {\n  @delta(%s)\n  y = dense(x, 30)\n"
-                 "}\n",
-                 cases[i].delta);
-        Net net = net_load(text);
+        Net net = net_loadf(
+            "network t(x: f32[N, 4]) -> (y: f32[N, 30]) {\n  @delta(%s)\n  y = dense(x, 30)\n"
+            "}\n",
+            cases[i].delta);
         net_run(&net, "quantize");
         expect_rounded(&net, cases[i].value, cases[i].to);
         net_free(&net);

@@ -1,6 +1,4 @@
 /* Algebraic simplification: each rule applies where it is exact and nowhere else. */
-#include <stdio.h>
-
 #include "tests/unit/passes_fixture.h"
 
 /* A statement on x: f32[N, 4], i: i32[N, 4], c: bool[N, 4], m: f32[2, N, 5] that yields y. */
@@ -12,12 +10,10 @@ typedef struct Case {
 } Case;
 
 static Net load_case(const Case *c, bool fp_fast) {
-    char text[1024];
-    snprintf(text, sizeof text,
-             "network t(x: f32[N, 4], i: i32[N, 4], c: bool[N, 4], m: f32[2, N, 5]) -> (y: %s) {\n"
-             "  y = %s\n}\n",
-             c->type, c->statement);
-    Net net = net_load(text);
+    Net net = net_loadf(
+        "network t(x: f32[N, 4], i: i32[N, 4], c: bool[N, 4], m: f32[2, N, 5]) -> (y: %s) {\n"
+        "  y = %s\n}\n",
+        c->type, c->statement);
     net.options.fp_fast = fp_fast;
     return net;
 }
