@@ -169,8 +169,7 @@ static void fill_param(const Generator *g, Param *p) {
     Tensor *t = &p->tensor;
     t->data = arena_alloc(g->arena, t->bytes);
     if (dtype_is_float(t->dtype))
-        workers_run(g->module->workers, fill_block, p,
-                    ((size_t)tensor_elements(t) + BLOCK - 1) / BLOCK);
+        workers_run(g->module->workers, fill_block, p, (size_t)ceil_div(tensor_elements(t), BLOCK));
     else
         fill_integers(t, p->key);
 }

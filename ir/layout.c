@@ -114,7 +114,7 @@ static void step_index(const LayoutStep *step, Axis *axes, int *naxes) {
     case LAYOUT_SPLIT: {
         memcpy(axis + 2, &old[step->axis + 1], (size_t)(*naxes - step->axis - 1) * sizeof(Axis));
         Axis whole = *axis;
-        axis[0].size = whole.size / step->factor + (whole.size % step->factor != 0);
+        axis[0].size = ceil_div(whole.size, step->factor);
         axis[0].index = whole.index / step->factor;
         axis[1].size = step->factor;
         axis[1].index = whole.index % step->factor;

@@ -29,7 +29,7 @@ static bool is_possible(const Node *node, int lanes, int64_t *channels, int64_t 
 /* Vector instructions for one image; m 1: the sum as it is. */
 static double steps(int m, int64_t height, int64_t width, int64_t images, double channels,
                     double filters, int lanes) {
-    int64_t rows = (height + m - 1) / m, columns = (width + m - 1) / m;
+    int64_t rows = ceil_div(height, m), columns = ceil_div(width, m);
     double tiles = (double)(rows * columns), vectors = filters / lanes;
     if (m == 1) return tiles * KERNEL * KERNEL * channels * vectors;
     double points = (m + 2.0) * (m + 2.0), scale = points / 36;

@@ -26,10 +26,6 @@ typedef struct Axis {
     int64_t first, last;   /* what is cut off the woven image */
 } Axis;
 
-static int64_t ceil_div(int64_t a, int64_t b) {
-    return a / b + (a % b != 0);
-}
-
 static int64_t larger(int64_t a, int64_t b) {
     return a > b ? a : b;
 }

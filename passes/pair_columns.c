@@ -15,10 +15,6 @@ static bool is_even(int64_t n) {
     return n % 2 == 0;
 }
 
-static bool has_dots(const TargetDesc *target) {
-    return target_dot(target, DT_bf16, DT_bf16) == 2 && !target->amx_bf16;
-}
-
 static bool steps_by_pairs(const Node *conv) {
     int64_t groups = node_int(conv, "groups"), stride = node_attr(conv, "stride")->ints[1];
     return groups == 1 && is_even(stride) && node_attr(conv, "dilation")->ints[1] == 1;
@@ -36,7 +32,7 @@ static bool columns_of(const Node *conv, int64_t *width, int64_t *columns) {
 
 bool sums_column_pairs(const TargetDesc *target, const Node *conv) {
     int64_t width, columns;
-    return conv->op == OP_conv2d && has_dots(target) && has_few_channels(conv) &&
+    return conv->op == OP_conv2d && wants_bf16_pairs(target) && has_few_channels(conv) &&
            steps_by_pairs(conv) && columns_of(conv, &width, &columns) && is_even(columns) &&
            is_even(padded_width(conv, width));
 }
@@ -82,7 +78,7 @@ static bool pair_columns(Node *conv) {
 
 bool pass_pair_columns(PassContext *context, Graph *graph) {
     bool changed = false;
-    if (!context->options.bf16 || !has_dots(context->target)) return false;
+    if (!context->options.bf16 || !wants_bf16_pairs(context->target)) return false;
     ConstantMarks constant = constant_marks(graph, context->scratch);
     graph_each(graph, node) {
         if (is_candidate(constant, node)) changed |= pair_columns(node);

@@ -44,6 +44,12 @@ void replace_node(Substitution *s, Node *node, Value *value);
 /* value's definition takes over the annotations of the statement that node stood for. */
 void carry_annotations(const Node *node, Value *value);
 
+/* Whether vectors of bf16 are worth multiplying pair by pair: with dot instructions, but not beside
+ * matrix tiles, where these are no faster than f32. */
+static inline bool wants_bf16_pairs(const TargetDesc *target) {
+    return target_dot(target, DT_bf16, DT_bf16) == 2 && !target->amx_bf16;
+}
+
 /* Fewer input channels a group than make the groups of dot instructions worth while along them; not
  * so where a symbol decides. */
 bool has_few_channels(const Node *conv);

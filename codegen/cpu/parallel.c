@@ -170,10 +170,6 @@ static LV emit_task(Function *f, LT argument, LV body, int64_t grain, const char
 
 /* ---- the call ------------------------------------------------------------------------------- */
 
-static int64_t ceil_div(int64_t a, int64_t b) {
-    return a / b + (a % b != 0);
-}
-
 /* Iterations of one task: enough work that handing it out does not show, and few enough that
  * threads, mostly a power of two, get equally many tasks. */
 static int64_t grain_of(const TargetDesc *desc, const LStmt *loop) {

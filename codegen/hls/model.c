@@ -12,10 +12,6 @@ static int64_t trips(const LStmt *loop) {
     return lx_is_int(loop->extent, &extent) && extent > 0 ? extent : 0;
 }
 
-static int64_t ceil_div(int64_t a, int64_t b) {
-    return (a + b - 1) / b;
-}
-
 /* ---- memories -------------------------------------------------------------------------------- */
 
 /* Memories are 512 words of 36 bits, or narrower and as much deeper. */

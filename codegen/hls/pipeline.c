@@ -86,7 +86,7 @@ static int64_t recurrence(const Pipeliner *p, HlsBody *body) {
             int64_t latency = path > 0 ? path : 1;
             int64_t apart = hls_same_element(read, write) ? distance(p, write) : 1;
             if (apart == 0) continue;
-            int64_t needed = (latency + apart - 1) / apart;
+            int64_t needed = ceil_div(latency, apart);
             if (needed > interval) interval = needed;
         }
     }
@@ -99,7 +99,7 @@ static int64_t ports(const HlsBody *body) {
     for (size_t i = 0; i < body->accesses.len; i++) {
         const LBuffer *buffer = body->accesses.data[i].buffer;
         int count = hls_most_accesses(body, buffer);
-        int64_t needed = buffer->space == SPACE_FIFO ? count : (count + PORTS - 1) / PORTS;
+        int64_t needed = buffer->space == SPACE_FIFO ? count : ceil_div(count, PORTS);
         if (needed > interval) interval = needed;
     }
     return interval;

@@ -3,7 +3,8 @@
  *
  * Lanes are queries: a group of them is transposed once, after which the elements of keys and
  * values are broadcast from where they lie, maxima and sums need nothing across lanes, and the
- * result is transposed back at the end. For a block of keys:
+ * result is transposed back at the end. Dot instructions take pairs of elements in each lane
+ * (attention_pairs.c). For a block of keys:
  *
  *   scores[j] = f(sum over d of key[j][d] * query[d])        a tile of keys in registers
  *   largest' = max(largest, scores), c = exp(largest - largest')
@@ -18,26 +19,15 @@
 #include <math.h>
 
 enum {
-    KEYS = 128, /* of a block: their shares stay in L1 */
-    TILE = 8,   /* keys whose scores are computed at once; a power of two, divides KEYS */
+    KEYS = ATTENTION_KEYS,
+    TILE = 8, /* keys whose scores are computed at once; even, a power of two, divides KEYS */
     EXP_COST = 16,
+    MOST_LANES = 64,
 };
-
-typedef struct Attention {
-    Kernel *k;
-    const AttentionBody *body;
-    /* While a group of queries is emitted: */
-    LX batch[MAX_RANK];
-    LX first;      /* query */
-    LX last_query; /* index of the last one there is; null: groups are whole */
-    LX end;        /* keys that count */
-    LBuffer *queries, *shares, *sums, *largest, *total;
-} Attention;
 
 /* ---- elements -------------------------------------------------------------------------------- */
 
-/* An element of an operand of rank >= 2 whose leading axes are broadcast to the batch. */
-static LX operand(const Attention *a, const Value *x, LX row, LX column) {
+LX attention_operand(const Attention *a, const Value *x, LX row, LX column) {
     LX at[MAX_RANK] = {NULL};
     int rank = x->type.rank, shift = a->body->rank - rank;
     for (int i = 0; i < rank - 2; i++) {
@@ -46,12 +36,18 @@ static LX operand(const Attention *a, const Value *x, LX row, LX column) {
     }
     at[rank - 2] = row;
     at[rank - 1] = column;
-    LX value = emit_element(a->k, x, at);
-    return lx_cast(a->k->b, CAST_VALUE, a->body->dtype, value);
+    return emit_element(a->k, x, at);
 }
 
+/* The same in the type that is computed in. */
+static LX wide_operand(const Attention *a, const Value *x, LX row, LX column) {
+    return lx_cast(a->k->b, CAST_VALUE, a->body->dtype, attention_operand(a, x, row, column));
+}
+
+/* sum + x * y, of pairs the sum of both products. */
 static LX multiply_add(const Attention *a, LX x, LX y, LX sum) {
     LBuilder *b = a->k->b;
+    if (y->type.dtype == DT_bf16) return lx_dot(b, sum, y, x);
     x = lx_broadcast(b, x, a->body->lanes);
     if (a->k->l->target->fma) return lx_fma(b, x, y, sum);
     return lx_add(b, sum, lx_mul(b, x, y));
@@ -61,8 +57,9 @@ static LX constant(const Attention *a, double value) {
     return lx_const(a->k->b, ltype(a->body->dtype, a->body->lanes), value);
 }
 
-static LBuffer *vectors(const Attention *a, const char *name, int64_t count) {
-    return lb_declare(a->k->b, name, SPACE_PRIVATE, ltype(a->body->dtype, a->body->lanes), 1,
+LBuffer *attention_vectors(const Attention *a, const char *name, int64_t count, int group) {
+    DType dtype = group > 1 ? DT_bf16 : a->body->dtype;
+    return lb_declare(a->k->b, name, SPACE_PRIVATE, ltype(dtype, a->body->lanes * group), 1,
                       &count);
 }
 
@@ -83,17 +80,18 @@ static LX query_index(const Attention *a, LX query) {
 
 /* ---- transposing ----------------------------------------------------------------------------- */
 
-/* x[i] lane j becomes x[j] lane i, for as many vectors as these have lanes, a power of two. */
-static void transpose(const Attention *a, LX *x) {
+/* x[i] lane j becomes x[j] lane i, for as many vectors as these have lanes, a power of two; a lane
+ * is `group` elements. */
+static void transpose(const Attention *a, LX *x, int group) {
     LBuilder *b = a->k->b;
-    int n = a->body->lanes, low[64], high[64];
-    for (int step = 1; step < n; step *= 2) {
-        for (int lane = 0; lane < n; lane++) {
-            bool second = lane & step;
-            low[lane] = second ? n + lane - step : lane;
-            high[lane] = second ? n + lane : lane + step;
-        }
+    int lanes = a->body->lanes, n = lanes * group, low[MOST_LANES * 2], high[MOST_LANES * 2];
+    for (int step = 1; step < lanes; step *= 2) {
         for (int i = 0; i < n; i++) {
+            bool second = i / group & step;
+            low[i] = second ? n + i - step * group : i;
+            high[i] = second ? n + i : i + step * group;
+        }
+        for (int i = 0; i < lanes; i++) {
             if (i & step) continue;
             LX p = x[i], q = x[i + step];
             x[i] = lb_let(b, "t", lx_shuffle(b, p, q, n, low));
@@ -102,10 +100,9 @@ static void transpose(const Attention *a, LX *x) {
     }
 }
 
-/* Calls emit for every run of `lanes` along an axis of `extent` elements; the last may be shorter. */
-static void each_run(Attention *a, int64_t extent, void (*emit)(Attention *, LX first, int count)) {
+void attention_runs(Attention *a, int64_t places, RunEmitter *emit) {
     LBuilder *b = a->k->b;
-    int64_t whole = extent / a->body->lanes, rest = extent % a->body->lanes;
+    int64_t whole = places / a->body->lanes, rest = places % a->body->lanes;
     if (whole > 0) {
         Loop loop = loop_open(a->k, LOOP_SERIAL, "run", lx_int(b, 0), lx_int(b, whole));
         emit(a, lx_muli(b, loop.var, a->body->lanes), a->body->lanes);
@@ -114,28 +111,33 @@ static void each_run(Attention *a, int64_t extent, void (*emit)(Attention *, LX 
     if (rest > 0) emit(a, lx_int(b, whole * a->body->lanes), (int)rest);
 }
 
-/* The places first, first + 1, .. as an index, and the condition that they exist; null: all do. */
-static LX run_index(const Attention *a, LX first, int count, LX *exists) {
+LX attention_run(const Attention *a, LX first, int count, int group, int64_t extent, LX *exists) {
     LBuilder *b = a->k->b;
     *exists = NULL;
     if (a->body->lanes == 1) return first;
-    LX index = lx_ramp(b, first, 1, a->body->lanes);
-    if (count < a->body->lanes) *exists = lx_binary(b, LB_LT, index, lx_addi(b, first, count));
+    LX index = lx_ramp(b, lx_muli(b, first, group), 1, a->body->lanes * group);
+    if (count < a->body->lanes || extent % group != 0)
+        *exists =
+            lx_binary(b, LB_LT, index, lx_broadcast(b, lx_int(b, extent), a->body->lanes * group));
     return index;
 }
 
 static void load_run(Attention *a, LX first, int count) {
     LBuilder *b = a->k->b;
-    LX x[64], exists, column = run_index(a, first, count, &exists);
+    const Value *queries = a->body->queries_of;
+    int group = a->body->score_dot;
+    LX x[MOST_LANES], exists;
+    LX column = attention_run(a, first, count, group, a->body->depth, &exists);
     size_t scope = scope_begin(a->k);
     Guards before = guard_push(a->k, exists);
     for (int i = 0; i < a->body->lanes; i++) {
         LX row = lb_let(b, "row", query_index(a, lx_addi(b, a->first, i)));
-        x[i] = lb_let(
-            b, "q", lx_broadcast(b, operand(a, a->body->queries_of, row, column), a->body->lanes));
+        LX value = group > 1 ? attention_narrow(a, queries, row, column)
+                             : wide_operand(a, queries, row, column);
+        x[i] = lb_let(b, "q", lx_broadcast(b, value, a->body->lanes * group));
     }
     guard_pop(a->k, before);
-    transpose(a, x);
+    transpose(a, x, group);
     for (int i = 0; i < count; i++)
         lb_store(b, a->queries, &(LX){lx_addi(b, first, i)}, x[i], NULL);
     scope_end(a->k, scope);
@@ -144,8 +146,8 @@ static void load_run(Attention *a, LX first, int count) {
 static void store_run(Attention *a, LX first, int count) {
     Kernel *k = a->k;
     LBuilder *b = k->b;
-    LX x[64], exists, at[MAX_RANK] = {NULL}, factor = load_cell(a, a->total);
-    LX column = run_index(a, first, count, &exists);
+    LX x[MOST_LANES], exists, at[MAX_RANK] = {NULL}, factor = load_cell(a, a->total);
+    LX column = attention_run(a, first, count, 1, a->body->width, &exists);
     size_t scope = scope_begin(k);
     for (int i = 0; i < a->body->lanes; i++) {
         x[i] = constant(a, 0);
@@ -153,7 +155,7 @@ static void store_run(Attention *a, LX first, int count) {
         LX sum = lx_load(b, a->sums, &(LX){lx_addi(b, first, i)});
         x[i] = lb_let(b, "y", lx_mul(b, sum, factor));
     }
-    transpose(a, x);
+    transpose(a, x, 1);
     for (int i = 0; i < a->body->rank - 2; i++) at[i] = a->batch[i];
     if (a->body->width == 1) { /* an axis that memory does not have */
         for (int i = 0; i < a->body->lanes; i++) x[i] = lx_extract(b, x[i], 0);
@@ -193,31 +195,44 @@ static LX score(Attention *a, LX sum, LX key) {
     return lx_broadcast(k->b, value, a->body->lanes);
 }
 
-/* The scores of TILE keys from `first` of the block that begins at `block`; clipped: the last ones
- * may not exist, and count as hidden. */
-static void score_tile(Attention *a, LX block, LX first, bool clipped) {
+/* Adds what place `d` of the heads, or pair of places, gives to the scores of keys. */
+static void score_step(const Attention *a, LBuffer *tile, LX const *keys, LX d, bool ends) {
+    LBuilder *b = a->k->b;
+    LX query = lb_let(b, "q", lx_load(b, a->queries, &d));
+    for (int i = 0; i < TILE; i++) {
+        LX here = lx_int(b, i), sum = lx_load(b, tile, &here);
+        LX key = a->body->score_dot > 1 ? attention_key_pair(a, keys[i], d, ends)
+                                        : wide_operand(a, a->body->keys_of, d, keys[i]);
+        lb_store(b, tile, &here, multiply_add(a, key, query, sum), NULL);
+    }
+}
+
+static void score_products(Attention *a, LBuffer *tile, LX const *keys) {
     Kernel *k = a->k;
     LBuilder *b = k->b;
-    LBuffer *tile = vectors(a, "tile", TILE);
-    int unroll = a->body->depth % 4 == 0 ? 4 : 1;
-    LX zero = lx_int(b, 0), begin = lb_let(b, "begin", lx_add(b, block, first));
+    int group = a->body->score_dot;
+    int64_t whole = a->body->depth / group, unroll = whole % 4 == 0 ? 4 : 1;
+    Loop loop = loop_open(k, LOOP_SERIAL, "d", lx_int(b, 0), lx_int(b, whole / unroll));
+    for (int u = 0; u < unroll; u++)
+        score_step(a, tile, keys, lx_addi(b, lx_muli(b, loop.var, unroll), u), false);
+    loop_close(k, &loop);
+    if (a->body->depth % group != 0) score_step(a, tile, keys, lx_int(b, whole), true);
+}
+
+/* The scores of TILE keys from `first` of the block; clipped: the last ones may not exist, and count
+ * as hidden. */
+static void score_tile(Attention *a, LX first, bool clipped) {
+    Kernel *k = a->k;
+    LBuilder *b = k->b;
+    LBuffer *tile = attention_vectors(a, "tile", TILE, 1);
+    LX begin = lb_let(b, "begin", lx_add(b, a->block, first));
     LX last = clipped ? lb_let(b, "last", lx_addi(b, a->end, -1)) : NULL, at[TILE], values[TILE];
     for (int i = 0; i < TILE; i++) {
         at[i] = lx_addi(b, begin, i);
         if (clipped) at[i] = lb_let(b, "at", lx_binary(b, LB_MIN, at[i], last));
         lb_store(b, tile, &(LX){lx_int(b, i)}, constant(a, 0), NULL);
     }
-    Loop loop = loop_open(k, LOOP_SERIAL, "d", zero, lx_int(b, a->body->depth / unroll));
-    for (int u = 0; u < unroll; u++) {
-        LX d = lx_addi(b, lx_muli(b, loop.var, unroll), u);
-        LX query = lb_let(b, "q", lx_load(b, a->queries, &d));
-        for (int i = 0; i < TILE; i++) {
-            LX here = lx_int(b, i), sum = lx_load(b, tile, &here);
-            sum = multiply_add(a, operand(a, a->body->keys_of, d, at[i]), query, sum);
-            lb_store(b, tile, &here, sum, NULL);
-        }
-    }
-    loop_close(k, &loop);
+    score_products(a, tile, at);
     size_t scope = scope_begin(k);
     for (int i = 0; i < TILE; i++) {
         LX value = score(a, lx_load(b, tile, &(LX){lx_int(b, i)}), at[i]);
@@ -227,7 +242,7 @@ static void score_tile(Attention *a, LX block, LX first, bool clipped) {
                               constant(a, -INFINITY));
         }
         values[i] = lb_let(b, "score", value);
-        lb_store(b, a->shares, &(LX){lx_addi(b, first, i)}, values[i], NULL);
+        lb_store(b, a->scores, &(LX){lx_addi(b, first, i)}, values[i], NULL);
     }
     /* As a tree: a maximum takes several operations, one after the other. */
     for (int n = TILE / 2; n > 0; n /= 2)
@@ -237,35 +252,50 @@ static void score_tile(Attention *a, LX block, LX first, bool clipped) {
     scope_end(k, scope);
 }
 
-/* All scores of a block of `count` keys. */
-static void score_block(Attention *a, LX block, LX count) {
+static void score_block(Attention *a) {
     LBuilder *b = a->k->b;
-    LX tiles = lb_let(b, "tiles", lx_binary(b, LB_FLOORDIV, count, lx_int(b, TILE)));
+    LX tiles = lb_let(b, "tiles", lx_binary(b, LB_FLOORDIV, a->count, lx_int(b, TILE)));
     Loop loop = loop_open(a->k, LOOP_SERIAL, "tile", lx_int(b, 0), tiles);
-    score_tile(a, block, lx_muli(b, loop.var, TILE), false);
+    score_tile(a, lx_muli(b, loop.var, TILE), false);
     loop_close(a->k, &loop);
-    LX rest = lx_sub(b, count, lx_muli(b, tiles, TILE));
+    LX rest = lx_sub(b, a->count, lx_muli(b, tiles, TILE));
     int64_t left;
     if (lx_is_int(rest, &left) && left == 0) return;
     Loop last = loop_open(a->k, LOOP_SERIAL, "rest", lx_int(b, 0),
                           lx_binary(b, LB_MIN, rest, lx_int(b, 1)));
-    score_tile(a, block, lx_muli(b, tiles, TILE), true);
+    score_tile(a, lx_muli(b, tiles, TILE), true);
     loop_close(a->k, &last);
 }
 
 /* ---- shares and sums ------------------------------------------------------------------------- */
 
+/* The loop over the block's keys, or pairs of them: behind an odd last key there is a score of -inf. */
+static Loop steps_open(const Attention *a) {
+    LBuilder *b = a->k->b;
+    int group = a->body->sum_dot;
+    LX steps = lx_binary(b, LB_FLOORDIV, lx_addi(b, a->count, group - 1), lx_int(b, group));
+    Loop loop = {.scope = scope_begin(a->k)};
+    loop.loop = lb_for(b, LOOP_SERIAL, "j", lx_int(b, 0), steps);
+    loop.var = lb_loop_var(b, loop.loop);
+    return loop;
+}
+
+static LX share(const Attention *a, LX key, LX base) {
+    LBuilder *b = a->k->b;
+    return lb_let(b, "share", lm_exp(b, lx_sub(b, lx_load(b, a->scores, &key), base)));
+}
+
 /* Scores become shares; what was summed up before is put in proportion to the new maximum. A
  * maximum of -inf, where nothing was seen yet, is not subtracted: it would give NaN. */
-static void share_block(Attention *a, LX block, LX count, LX before) {
+static void share_block(Attention *a, LX before) {
     Kernel *k = a->k;
     LBuilder *b = k->b;
     LX now = load_cell(a, a->largest), lowest = constant(a, -INFINITY);
     LX base = lx_select(b, lx_binary(b, LB_EQ, now, lowest), constant(a, 0), now);
     base = lb_let(b, "base", base);
     int64_t is_first;
-    if (!(lx_is_int(block, &is_first) && is_first == 0)) {
-        LStmt *later = lb_if(b, lx_binary(b, LB_GT, block, lx_int(b, 0)));
+    if (!(lx_is_int(a->block, &is_first) && is_first == 0)) {
+        LStmt *later = lb_if(b, lx_binary(b, LB_GT, a->block, lx_int(b, 0)));
         LX factor = lb_let(b, "factor", lm_exp(b, lx_sub(b, before, base)));
         store_cell(a, a->total, lx_mul(b, load_cell(a, a->total), factor));
         Loop loop = loop_open(k, LOOP_SERIAL, "e", lx_int(b, 0), lx_int(b, a->body->width));
@@ -274,33 +304,36 @@ static void share_block(Attention *a, LX block, LX count, LX before) {
         loop_close(k, &loop);
         lb_end(b, later);
     }
-    Loop loop = {.scope = scope_begin(k)};
-    loop.loop = lb_for(b, LOOP_SERIAL, "j", lx_int(b, 0), count);
-    LX j = lb_loop_var(b, loop.loop);
-    LX share = lm_exp(b, lx_sub(b, lx_load(b, a->shares, &j), base));
-    share = lb_let(b, "share", share);
-    lb_store(b, a->shares, &j, share, NULL);
-    store_cell(a, a->total, lx_add(b, load_cell(a, a->total), share));
+    int group = a->body->sum_dot;
+    Loop loop = steps_open(a);
+    if (group > 1) {
+        LX key = lx_muli(b, loop.var, group), first = share(a, key, base);
+        attention_store_pair(a, loop.var, first, share(a, lx_addi(b, key, 1), base));
+    } else {
+        LX value = share(a, loop.var, base);
+        lb_store(b, a->shares, &loop.var, value, NULL);
+        store_cell(a, a->total, lx_add(b, load_cell(a, a->total), value));
+    }
     loop_close(k, &loop);
 }
 
 /* Adds the block's shares of values, for `size` elements from `first` of these. */
-static void sum_tile(Attention *a, LX block, LX count, LX first, int size) {
+static void sum_tile(Attention *a, LX first, int size) {
     Kernel *k = a->k;
     LBuilder *b = k->b;
-    LBuffer *tile = vectors(a, "tile", size);
+    LBuffer *tile = attention_vectors(a, "tile", size, 1);
     for (int i = 0; i < size; i++) {
         LX sum = lx_load(b, a->sums, &(LX){lx_addi(b, first, i)});
         lb_store(b, tile, &(LX){lx_int(b, i)}, sum, NULL);
     }
-    Loop loop = {.scope = scope_begin(k)};
-    loop.loop = lb_for(b, LOOP_SERIAL, "j", lx_int(b, 0), count);
-    LX j = lb_loop_var(b, loop.loop), key = lx_add(b, block, j);
-    LX share = lb_let(b, "share", lx_load(b, a->shares, &j));
+    Loop loop = steps_open(a);
+    LX j = loop.var, key = lx_add(b, a->block, j);
+    LX shares = lb_let(b, "share", lx_load(b, a->shares, &j));
     for (int i = 0; i < size; i++) {
-        LX here = lx_int(b, i), sum = lx_load(b, tile, &here);
-        LX value = operand(a, a->body->values_of, key, lx_addi(b, first, i));
-        lb_store(b, tile, &here, multiply_add(a, value, share, sum), NULL);
+        LX here = lx_int(b, i), sum = lx_load(b, tile, &here), e = lx_addi(b, first, i);
+        LX value =
+            a->values ? attention_value_pair(a, j, e) : wide_operand(a, a->body->values_of, key, e);
+        lb_store(b, tile, &here, multiply_add(a, value, shares, sum), NULL);
     }
     loop_close(k, &loop);
     for (int i = 0; i < size; i++) {
@@ -309,16 +342,17 @@ static void sum_tile(Attention *a, LX block, LX count, LX first, int size) {
     }
 }
 
-static void sum_block(Attention *a, LX block, LX count) {
+static void sum_block(Attention *a) {
     LBuilder *b = a->k->b;
     int size = a->k->l->target->vector_registers >= 32 ? 16 : 8;
+    if (a->values) attention_pack_values(a);
     int64_t whole = a->body->width / size, rest = a->body->width % size;
     if (whole > 0) {
         Loop loop = loop_open(a->k, LOOP_SERIAL, "e", lx_int(b, 0), lx_int(b, whole));
-        sum_tile(a, block, count, lx_muli(b, loop.var, size), size);
+        sum_tile(a, lx_muli(b, loop.var, size), size);
         loop_close(a->k, &loop);
     }
-    if (rest > 0) sum_tile(a, block, count, lx_int(b, whole * size), (int)rest);
+    if (rest > 0) sum_tile(a, lx_int(b, whole * size), (int)rest);
 }
 
 /* ---- a group of queries ---------------------------------------------------------------------- */
@@ -329,12 +363,12 @@ static void each_block(Attention *a) {
     LX keys = lx_int(b, KEYS), blocks = lx_addi(b, a->end, KEYS - 1);
     blocks = lb_let(b, "blocks", lx_binary(b, LB_FLOORDIV, blocks, keys));
     Loop loop = loop_open(k, LOOP_SERIAL, "block", lx_int(b, 0), blocks);
-    LX block = lb_let(b, "block", lx_muli(b, loop.var, KEYS));
-    LX count = lb_let(b, "count", lx_binary(b, LB_MIN, lx_sub(b, a->end, block), keys));
+    a->block = lb_let(b, "block", lx_muli(b, loop.var, KEYS));
+    a->count = lb_let(b, "count", lx_binary(b, LB_MIN, lx_sub(b, a->end, a->block), keys));
     LX before = lb_let(b, "before", load_cell(a, a->largest));
-    score_block(a, block, count);
-    share_block(a, block, count, before);
-    sum_block(a, block, count);
+    score_block(a);
+    share_block(a, before);
+    sum_block(a);
     loop_close(k, &loop);
 }
 
@@ -350,12 +384,15 @@ static void emit_group(Attention *a, LX group) {
     if (a->body->causal)
         a->end =
             lb_let(b, "end", lx_binary(b, LB_MIN, a->end, lx_addi(b, a->first, a->body->lanes)));
-    a->queries = vectors(a, "queries", a->body->depth);
-    a->shares = vectors(a, "shares", KEYS);
-    a->sums = vectors(a, "sums", a->body->width);
-    a->largest = vectors(a, "largest", 1);
-    a->total = vectors(a, "total", 1);
-    each_run(a, a->body->depth, load_run);
+    int64_t places = (a->body->depth + a->body->score_dot - 1) / a->body->score_dot;
+    a->queries = attention_vectors(a, "queries", places, a->body->score_dot);
+    a->scores = attention_vectors(a, "scores", KEYS, 1);
+    a->sums = attention_vectors(a, "sums", a->body->width, 1);
+    a->largest = attention_vectors(a, "largest", 1, 1);
+    a->total = attention_vectors(a, "total", 1, 1);
+    a->shares = a->scores;
+    if (a->body->sum_dot > 1) attention_declare_pairs(a);
+    attention_runs(a, places, load_run);
     store_cell(a, a->largest, constant(a, -INFINITY));
     store_cell(a, a->total, constant(a, 0));
     Loop clear = loop_open(k, LOOP_SERIAL, "e", lx_int(b, 0), lx_int(b, a->body->width));
@@ -367,7 +404,7 @@ static void emit_group(Attention *a, LX group) {
     LX some = lx_binary(b, LB_GT, a->end, lx_int(b, 0));
     factor = lx_select(b, lx_broadcast(b, some, a->body->lanes), factor, constant(a, 0));
     store_cell(a, a->total, factor);
-    each_run(a, a->body->width, store_run);
+    attention_runs(a, a->body->width, store_run);
     scope_end(k, scope);
 }
 
@@ -404,6 +441,7 @@ bool lower_attention(const Job *whole, const AttentionBody *body) {
     emit_border(&k);
     Dim scores = type_elements(k.dims, &body->product->type);
     Dim each = dim_int(k.dims, 2 * (body->depth + body->width));
-    kernel_end(&k, kernel_name(&job), "", dim_mul(k.dims, scores, each));
+    bool dots = body->score_dot > 1 && body->sum_dot > 1;
+    kernel_end(&k, kernel_name(&job), dots ? " dot=2" : "", dim_mul(k.dims, scores, each));
     return true;
 }

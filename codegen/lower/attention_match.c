@@ -41,14 +41,46 @@ static bool is_narrow(Dim dim, int64_t *size) {
     return dim_is_int(dim, size) && *size > 0 && *size <= WIDEST_HEAD;
 }
 
+/* What a value is widened from, if that is bf16; else null. */
+static const Value *widened_from(const Value *value) {
+    if (!value_is_op(value, OP_cast) || value->type.dtype != DT_f32) return NULL;
+    const Value *from = value->def->operands[0];
+    return from->type.dtype == DT_bf16 ? from : NULL;
+}
+
+/* Whether value is the shares, as they are or rounded to bf16. */
+static bool is_shares(const Value *value, const Value *softmax, bool *rounded) {
+    const Value *narrow = widened_from(value);
+    *rounded = narrow && value_is_op(narrow, OP_cast) && narrow->def->operands[0] == softmax;
+    return *rounded || value == softmax;
+}
+
+/* Replaces operands of products that dot instructions take; false where shares are to be rounded
+ * that they do not. */
+static bool choose_dots(AttentionBody *body, const TargetDesc *target, bool rounded_shares) {
+    const Value *queries = widened_from(body->queries_of), *keys = widened_from(body->keys_of);
+    const Value *values = widened_from(body->values_of);
+    int dot = body->lanes > 1 ? target_dot(target, DT_bf16, DT_bf16) : 1;
+    body->score_dot = queries && keys ? dot : 1;
+    body->sum_dot = rounded_shares && values ? dot : 1;
+    if (body->score_dot > 1) {
+        body->queries_of = queries;
+        body->keys_of = keys;
+    }
+    if (body->sum_dot > 1) body->values_of = values;
+    return !rounded_shares || body->sum_dot > 1;
+}
+
 /* Fills in what is known of a body whose anchors, operands first, are a product, a softmax and a
  * product. */
 static bool read_body(AttentionBody *body, const Job *job, const Value *const *anchors) {
     const Value *softmax = anchors[1];
+    bool rounded;
     body->product = anchors[0];
     body->result = anchors[2];
     if (body->product->def->op != OP_matmul || softmax->def->op != OP_softmax ||
-        body->result->def->op != OP_matmul || body->result->def->operands[0] != softmax)
+        body->result->def->op != OP_matmul ||
+        !is_shares(body->result->def->operands[0], softmax, &rounded))
         return false;
     const TensorType *type = &body->result->type;
     body->rank = type->rank;
@@ -68,7 +100,8 @@ static bool read_body(AttentionBody *body, const Job *job, const Value *const *a
     for (int i = 0; i < body->rank - 2; i++)
         if (softmax->type.dims[i] != type->dims[i]) return false;
     return is_narrow(body->queries_of->type.dims[body->queries_of->type.rank - 1], &body->depth) &&
-           is_narrow(type->dims[body->rank - 1], &body->width);
+           is_narrow(type->dims[body->rank - 1], &body->width) &&
+           choose_dots(body, job->l->target, rounded);
 }
 
 /* ---- masks by position ----------------------------------------------------------------------- */

@@ -5,6 +5,8 @@
  * Where the groups of an operand lie side by side in memory they are loaded as they are: one group
  * for all lanes, or a vector of groups where a layout puts the axis of the vector around them.
  * Otherwise vectors of single elements are interleaved in registers. */
+#include "codegen/lower/dot.h"
+
 #include "codegen/lower/nest.h"
 
 enum { MOST_GROUP = 4 };
@@ -125,12 +127,16 @@ static LX load_groups(Kernel *k, const Value *value, LX const *index, int group)
     return lx_load(k->b, kernel_merged_leaf(k, value), at);
 }
 
-/* x0 y0 x1 y1 ... of groups of `size` elements. */
-static LX interleave(Kernel *k, LX x, LX y, int size) {
+LX dot_interleave(Kernel *k, LX x, LX y, int size) {
     int lanes = x->type.lanes, *map = arena_array(k->l->arena, int, (size_t)(2 * lanes));
     for (int i = 0; i < 2 * lanes; i++)
         map[i] = i / size % 2 * lanes + i / (2 * size) * size + i % size;
     return lx_shuffle(k->b, x, y, 2 * lanes, map);
+}
+
+LX dot_narrow(Kernel *k, LX x, DType dtype) {
+    bool widened = x->kind == LX_CAST && x->args[0]->type.dtype == dtype;
+    return widened ? x->args[0] : lx_cast(k->b, CAST_VALUE, dtype, x);
 }
 
 /* Elements one by one, side by side in registers. */
@@ -140,13 +146,11 @@ static LX gather_group(Kernel *k, const Value *value, LX const *index, const int
     for (int j = 0; j < group; j++) {
         for (int i = 0; i < value->type.rank; i++)
             at[i] = scale[i] ? lx_addi(k->b, index[i], scale[i] * j) : index[i];
-        LX x = load_leaf(k, value, at);
-        bool widened = x->kind == LX_CAST && x->args[0]->type.dtype == value->type.dtype;
-        element[j] = widened ? x->args[0] : lx_cast(k->b, CAST_VALUE, value->type.dtype, x);
+        element[j] = dot_narrow(k, load_leaf(k, value, at), value->type.dtype);
     }
     for (int size = 1; group > 1; size *= 2, group /= 2)
         for (int j = 0; j < group / 2; j++)
-            element[j] = interleave(k, element[2 * j], element[2 * j + 1], size);
+            element[j] = dot_interleave(k, element[2 * j], element[2 * j + 1], size);
     return element[0];
 }
 

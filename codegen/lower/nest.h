@@ -27,8 +27,6 @@ LX dot_load(Kernel *k, const Contraction *c, int operand, LX const *index);
 DType dot_dtype(const Kernel *k, const Contraction *c, int operand); /* that type */
 /* The value in memory that an operand of dots is, but for a conversion and a layout. */
 const Value *dot_stored(const Kernel *k, const Contraction *c, int operand);
-/* One group, or a vector of them, for all lanes. */
-LX dot_spread(Kernel *k, LX x, int lanes, int group);
 /* Whether the operands lie so that matrix tiles are loaded as they are: fills in c->matrix
  * (matrix_survey.c). */
 void matrix_survey(const Kernel *k, Contraction *c);

@@ -177,7 +177,7 @@ static void emit_bands(MatrixNest *m, LX block) {
     }
     if (branch) lb_else(b, branch);
     if (rest > 0) {
-        int tiles = (int)((rest + m->tile_rows - 1) / m->tile_rows);
+        int tiles = (int)ceil_div(rest, m->tile_rows);
         int64_t begin = count - (int64_t)tiles * m->tile_rows;
         if (begin < 0) begin = 0;
         m->band =
@@ -250,7 +250,7 @@ void nest_matrix(Nest *n) {
         extents[count] = dim_add(k->dims, extents[count], regions[r].count);
     names[count] = column->name;
     int64_t height = (int64_t)m.plan->rows * m.tile_rows;
-    extents[count + 1] = dim_int(k->dims, (shape->count + height - 1) / height);
+    extents[count + 1] = dim_int(k->dims, ceil_div(shape->count, height));
     names[count + 1] = "block";
     int64_t cost = loops_cost(k, cycles_of(&m), count + 2, extents);
     Collapsed loops = loops_open(k, count + 2, extents, names, cost, vars);

@@ -25,7 +25,7 @@ static void add_masked(RegionList *l, int lanes) {
     int64_t fixed;
     require(rest);
     if (dim_is(rest, 0)) return;
-    int vectors = dim_is_int(rest, &fixed) ? (int)((fixed + lanes - 1) / lanes) : 1;
+    int vectors = dim_is_int(rest, &fixed) ? (int)ceil_div(fixed, lanes) : 1;
     Dim count = dim_ceildiv(l->dims, rest, dim_int(l->dims, vectors * lanes));
     require(count);
     bool masked = !dim_is(dim_mod(l->dims, rest, dim_int(l->dims, lanes)), 0);
@@ -56,7 +56,7 @@ static bool inside_of(const Nest *n, int axis, const AffineIndex *index, int64_t
         most += (extent - 1) * index->terms[i].scale;
     }
     if (scale <= 0) return false;
-    inside->begin = index->offset < 0 ? (-index->offset + scale - 1) / scale : 0;
+    inside->begin = index->offset < 0 ? ceil_div(-index->offset, scale) : 0;
     inside->end = most < size ? (size - 1 - most) / scale + 1 : 0;
     return true;
 }
@@ -101,7 +101,7 @@ int vector_regions(const Nest *n, int axis, int size, int lanes, Region *regions
         for (int r = 0; r < l.count; r++) regions[r].inside = known;
         return l.count;
     }
-    int64_t first = (inside.begin + lanes - 1) / lanes * lanes, end = inside.end / lanes * lanes;
+    int64_t first = ceil_div(inside.begin, lanes) * lanes, end = inside.end / lanes * lanes;
     if (end > first) {
         l.extent = dim_int(l.dims, first);
         add_whole(&l, lanes, 1);

@@ -3,6 +3,7 @@
  * Accumulators are a private array [tile 0][tile 1][vector] indexed by unrolled loops only. A step
  * loads what does not vary over the tile once, what varies over the tile but not along the vector
  * once a row, and the rest in place. */
+#include "codegen/lower/dot.h"
 #include "codegen/lower/nest.h"
 #include "codegen/lower/prefetch.h"
 

@@ -374,8 +374,8 @@ static bool make_plan(Winograd *w, const Lowering *l, int m) {
     if (!known || !winograd_plan(&shape, m, l->target, &w->plan)) return false;
     w->filters = shape.filters;
     w->channels = shape.channels;
-    w->tile_rows = (shape.height + m - 1) / m;
-    w->tile_columns = (shape.width + m - 1) / m;
+    w->tile_rows = ceil_div(shape.height, m);
+    w->tile_columns = ceil_div(shape.width, m);
     Dim of_image = dim_int(l->dims, w->tile_rows * w->tile_columns);
     w->tiles = dim_mul(l->dims, type->dims[0], of_image);
     return w->tiles != NULL;

@@ -8,10 +8,6 @@
 
 #include <stdio.h>
 
-static int64_t ceil_div(int64_t a, int64_t b) {
-    return (a + b - 1) / b;
-}
-
 /* Sums and operands of a block at once. */
 static int registers_of(int rows, int columns) {
     return rows * columns + rows + columns;

@@ -18,10 +18,6 @@ int task_last(const Contraction *c) {
     return c->nparts > 0 ? c->parts[c->nparts - 1].axis : -1;
 }
 
-static int64_t ceil_div(int64_t a, int64_t b) {
-    return (a + b - 1) / b;
-}
-
 static int64_t extent_of(const Contraction *c, int axis) {
     int64_t extent;
     return axis >= 0 && dim_is_int(c->axes[axis].extent, &extent) ? extent : 1;

@@ -9,10 +9,6 @@ enum { MOST_TILES = 64, MOST_VECTORS = 4, MOST_CHANNELS = 256, LOADS_PER_CYCLE =
 enum { IMAGE_CYCLES = 160, WEIGHT_CYCLES = 105, RESULT_CYCLES = 135 };
 enum { LATENCY = 4 };
 
-static int64_t ceil_div(int64_t a, int64_t b) {
-    return (a + b - 1) / b;
-}
-
 static int64_t scratch_bytes(const WinogradPlan *p) {
     int64_t points = (int64_t)(p->m + 2) * (p->m + 2), width = (int64_t)p->vectors * p->lanes;
     int64_t image = (int64_t)p->tiles * (p->channels + p->lanes), weight = p->channels * width;

@@ -43,10 +43,6 @@ bool planner_dots_fit(const Planner *p, int vector_axis);
 
 /* ---------------------------------------------------------------------------------------------- */
 
-static inline int64_t ceil_div(int64_t a, int64_t b) {
-    return (a + b - 1) / b;
-}
-
 /* Of the domain: the sizes of its reduced axes multiplied, or of the others. */
 static inline double volume(const Planner *p, bool reduced) {
     double product = 1;

@@ -116,6 +116,8 @@ bool checked_mul(int64_t a, int64_t b, int64_t *result);
 /* Quotient rounded down and the remainder that belongs to it (sign of b); b != 0. */
 int64_t floor_div(int64_t a, int64_t b);
 int64_t floor_mod(int64_t a, int64_t b);
+/* Quotient rounded up, of negative numbers too: ceil_div(-3, 2) is -1; b != 0. */
+int64_t ceil_div(int64_t a, int64_t b);
 
 /* ---- hashing --------------------------------------------------------------------------------- */
 

@@ -155,7 +155,7 @@ static Conv conv_of(const Eval *e) {
 /* Outputs first <= o < end read inside an axis of size in at o * stride + offset. */
 static void valid_range(int64_t in, int64_t out, int64_t stride, int64_t offset, int64_t *first,
                         int64_t *end) {
-    int64_t a = offset < 0 ? -floor_div(offset, stride) : 0;
+    int64_t a = offset < 0 ? ceil_div(-offset, stride) : 0;
     int64_t b = floor_div(in - 1 - offset, stride) + 1;
     *first = a < out ? a : out;
     *end = b < *first ? *first : b < out ? b : out;

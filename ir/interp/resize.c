@@ -28,7 +28,7 @@ static Tap *make_taps(Arena *arena, int64_t in, int64_t out, bool linear) {
             taps[i].high = clamp_pixel(low + 1, in);
             taps[i].weight = (double)floor_mod(numerator, denominator) / (double)denominator;
         } else { /* ceil(coordinate - 1/2): the nearest pixel, halves down */
-            int64_t nearest = -floor_div(-(numerator - out), denominator);
+            int64_t nearest = ceil_div(numerator - out, denominator);
             taps[i].low = taps[i].high = clamp_pixel(nearest, in);
         }
     }

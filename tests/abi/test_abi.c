@@ -14,15 +14,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-static int failures;
-
-#define CHECK(condition)                                                                           \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                        \
-            failures++;                                                                            \
-        }                                                                                          \
-    } while (0)
+#include "tests/check.h"
 
 /* ---- counting what nnc's own code must not do --------------------------------------------------- */
 
@@ -312,6 +304,5 @@ int main(void) {
     test_info();
     test_stack();
     test_threads();
-    printf("%s\n", failures ? "failed" : "passed");
-    return failures != 0;
+    return checks_end();
 }

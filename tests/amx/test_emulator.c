@@ -1,23 +1,13 @@
 /* The emulator itself: every instruction it knows, on tiles that are not full. */
 #include <immintrin.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "tests/amx/emulator.h"
+#include "tests/check.h"
 
 #define WITH_AMX __attribute__((target("amx-tile,amx-int8,amx-bf16")))
 
 enum { ROWS = 5, DEPTH = 3, COLUMNS = 7, CELL = 4, STRIDE = 80 };
-
-static int failures;
-
-#define CHECK(condition)                                                                           \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            printf("%s:%d: %s\n", __FILE__, __LINE__, #condition);                                 \
-            failures++;                                                                            \
-        }                                                                                          \
-    } while (0)
 
 /* tmm0 [ROWS, COLUMNS] of 32 bits, tmm1 [ROWS, DEPTH] and tmm2 [DEPTH, COLUMNS] of cells. */
 static void fill_configuration(uint8_t *c) {
@@ -134,6 +124,5 @@ int main(void) {
     moves();
     bytes();
     halves();
-    printf("%s\n", failures ? "FAILED" : "passed");
-    return failures > 0;
+    return checks_end();
 }

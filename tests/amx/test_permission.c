@@ -14,6 +14,7 @@
 #include "amx_levels.h"
 #include "amx_only.h"
 #include "tests/amx/emulator.h"
+#include "tests/check.h"
 
 /* ---- a processor and a system ---------------------------------------------------------------- */
 
@@ -45,18 +46,9 @@ uint64_t detect(void);
 #undef syscall
 #undef __get_cpuid_count
 
-/* ---- checks ---------------------------------------------------------------------------------- */
+/* ---- detection ------------------------------------------------------------------------------- */
 
 static const uint64_t amx = NN_CPU_AMX_TILE | NN_CPU_AMX_INT8 | NN_CPU_AMX_BF16;
-static int failures;
-
-#define CHECK(condition)                                                                           \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            printf("%s:%d: %s\n", __FILE__, __LINE__, #condition);                                 \
-            failures++;                                                                            \
-        }                                                                                          \
-    } while (0)
 
 static void detection(void) {
     machine.asked = machine.has_tiles = machine.grants = 0;
@@ -120,6 +112,5 @@ int main(void) {
     detection();
     versions();
     only_version();
-    printf("%s\n", failures ? "FAILED" : "passed");
-    return failures > 0;
+    return checks_end();
 }

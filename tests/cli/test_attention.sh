@@ -37,13 +37,23 @@ for network in heads layers; do
     fi
 done
 
-# The order of the sums does not depend on the number of threads.
-for threads in 1 2; do
-    expect 0 "$NNC" run "$TMP/layers.nn" -weights=random -bind N=2 -bind T=150 -bind S=140 -threads=$threads -input x=random:1 \
-        -input z=random:2 -output a="$TMP/a$threads.npy" -output b="$TMP/b$threads.npy" -output c="$TMP/c$threads.npy" \
-        -output d="$TMP/d$threads.npy"
+# Products of pairs of bf16, where this processor has dots: odd heads, keys and tails.
+for network in heads layers; do
+    for sizes in "1 1 1" "2 17 33" "1 21 300" "2 3 0"; do
+        read -r n t s <<<"$sizes"
+        agrees "$TMP/$network.nn" -precision=bf16 -bind N="$n" -bind T="$t" -bind S="$s"
+    done
 done
-for output in a b c d; do
-    cmp "$TMP/${output}1.npy" "$TMP/${output}2.npy" || fail "one thread and two threads differ in the bits of $output"
+
+# The order of the sums does not depend on the number of threads.
+for precision in f32 bf16; do
+    for threads in 1 2; do
+        expect 0 "$NNC" run "$TMP/layers.nn" -weights=random -bind N=2 -bind T=150 -bind S=141 -threads=$threads \
+            -precision=$precision -input x=random:1 -input z=random:2 -output a="$TMP/a$threads.npy" \
+            -output b="$TMP/b$threads.npy" -output c="$TMP/c$threads.npy" -output d="$TMP/d$threads.npy"
+    done
+    for output in a b c d; do
+        cmp "$TMP/${output}1.npy" "$TMP/${output}2.npy" || fail "$precision: threads decide the bits of $output"
+    done
 done
 finish

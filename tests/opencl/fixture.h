@@ -1,4 +1,4 @@
-/* What the OpenCL tests share: counted failures, a log, an allocator that counts, the fake driver. */
+/* What the OpenCL tests share: a log, an allocator that counts, the fake driver. */
 #ifndef FIXTURE_H
 #define FIXTURE_H
 
@@ -7,16 +7,7 @@
 #include <string.h>
 
 #include "plan_case.h"
-
-static int failures;
-
-#define CHECK(condition)                                                                           \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                        \
-            failures++;                                                                            \
-        }                                                                                          \
-    } while (0)
+#include "tests/check.h"
 
 typedef struct Watch {
     char logged[4096]; /* the last message */

@@ -487,6 +487,5 @@ int main(int argc, char **argv) {
     test_random_plans();
     test_every_call(&c, 1);
     test_every_call(&c, 2);
-    printf("%s\n", failures ? "failed" : "passed");
-    return failures != 0;
+    return checks_end();
 }

@@ -202,3 +202,110 @@ Test(attention, masks) {
     };
     check_shapes(shapes, COUNT_OF(shapes));
 }
+
+/* ---- pairs of bf16 --------------------------------------------------------------------------- */
+
+/* The graph as passes up to `last` leave it under -precision=bf16. */
+static Graph *rounded(Fixture *f, const TargetDesc *target, const char *last) {
+    const Pass *passes[64];
+    Graph *graph = graph_clone(f->module->graph, NULL);
+    size_t count = passes_default(2, passes), used = 0;
+    while (used < count && strcmp(passes[used]->name, last) != 0) used++;
+    if (used < count) used++;
+    PassContext context = {.module = f->module,
+                           .target = target,
+                           .options = {.bf16 = true},
+                           .diag = f->diag,
+                           .scratch = f->arena};
+    cr_assert(passes_run(&context, graph, passes, used, NULL), "%s", diag_text(f->diag));
+    return graph;
+}
+
+static int kernels_with_dots(const LProgram *program) {
+    int count = 0;
+    for (size_t i = 0; i < program->kernels.len; i++)
+        count += strstr(program->kernels.data[i]->plan, " dot=2") != NULL;
+    return count;
+}
+
+static void expect_pairs(Fixture *f, const Shape *shape, const TargetDesc *target,
+                         const int64_t *sizes) {
+    const Graph *g = rounded(f, target, "precision"), *best = rounded(f, target, "");
+    Tensor inputs[4], reference, output;
+    for (int i = 0; i < g->ninputs; i++) {
+        int64_t dims[MAX_RANK];
+        const TensorType *type = &g->inputs[i]->type;
+        for (int a = 0; a < type->rank; a++) cr_assert(dim_eval(type->dims[a], sizes, &dims[a]));
+        inputs[i] = tensor_new(f->arena, type->dtype, type->rank, dims);
+        fill_noise(&inputs[i], (uint64_t)i + 1);
+    }
+    InterpOptions options = {.symbols = sizes};
+    cr_assert(interp_run(g, inputs, &reference, f->arena, &options, f->diag));
+    LProgram *program = lower_graph(best, target, f->diag);
+    cr_assert_not_null(program, "%s: %s", shape->q, diag_text(f->diag));
+    show(program);
+    cr_expect_eq(kernels_with_dots(program), 1, "%s: no dots", shape->q);
+    const LProgram *programs[] = {program, expanded(program, target)};
+    for (size_t i = 0; i < COUNT_OF(programs); i++) {
+        cr_assert(lprogram_verify(programs[i], f->diag), "%s", diag_text(f->diag));
+        LFault fault = lprogram_eval(programs[i], inputs, &output, f->arena, NULL, f->diag);
+        cr_assert_eq(fault, LFAULT_NONE, "%s: %s", shape->q, diag_text(f->diag));
+        Agreement a = tensor_agreement(&output, &reference, 1e-2);
+        cr_assert(a.agrees, "%s, %s, N=%lld: l2 %g, max %g", shape->q, target->name,
+                  (long long)sizes[0], a.relative_l2, a.max_error);
+    }
+}
+
+Test(attention, pairs) {
+    static const int64_t sizes[] = {1, 0, 2, 7, 19, 150};
+    static const Shape shapes[] = {
+        {"f32[2, 3, 16, 16]", "f32[2, 3, 8, 16]", "f32[2, 3, 8, 16]", MASK_NONE, NULL},
+        {"f32[5, 7]", "f32[9, 7]", "f32[9, 21]", MASK_NONE, NULL},
+        {"f32[5, 31]", "f32[33, 31]", "f32[33, 33]", MASK_NONE, NULL},
+        {"f32[2, 1, 20]", "f32[2, 3, 20]", "f32[2, 3, 1]", MASK_NONE, NULL},
+        {"f32[3, 1]", "f32[1, 1]", "f32[1, 2]", MASK_NONE, NULL},
+        {"f32[2, 3, 5, 4]", "f32[1, 3, 6, 4]", "f32[6, 4]", MASK_NONE, NULL},
+        {"f32[2, N, 4]", "f32[2, N, 4]", "f32[2, N, 4]", MASK_NONE, NULL},
+        {"f32[2, N, 6]", "f32[2, N, 6]", "f32[2, N, 4]", MASK_CAUSAL, NULL},
+        {"f32[9, 4]", "f32[131, 4]", "f32[131, 4]", MASK_CAUSAL, NULL},
+        {"f32[2, 3, 4]", "f32[2, 149, 4]", "f32[2, 149, 4]", MASK_KEYS, "bool[2, 1, 149]"},
+        {"f32[2, 18, 4]", "f32[2, 141, 4]", "f32[2, 141, 4]", MASK_BIAS, "f32[2, 18, 141]"},
+    };
+    TargetDesc targets[] = {test_targets[3], test_targets[1]};
+    for (size_t t = 0; t < COUNT_OF(targets); t++) {
+        targets[t].bf16_dot = true;
+        for (size_t i = 0; i < COUNT_OF(shapes); i++) {
+            Fixture f = fixture_create();
+            Value *y = attend(&f, &shapes[i]);
+            fixture_outputs(&f, 1, &y);
+            bool symbolic = dim_symbol_count(f.module->dims) > 0;
+            for (size_t s = 0; s < (symbolic ? COUNT_OF(sizes) : 1); s++)
+                expect_pairs(&f, &shapes[i], &targets[t], &sizes[s]);
+            arena_destroy(f.arena);
+        }
+    }
+}
+
+/* An infinite value of an odd last key is not added once more, times 0. */
+Test(attention, pairs_end_with_the_keys) {
+    Fixture f = fixture_create();
+    TargetDesc target = test_targets[3];
+    static const Shape shape = {"f32[2, 4]", "f32[3, 4]", "f32[3, 4]", MASK_NONE, NULL};
+    Value *y = attend(&f, &shape);
+    fixture_outputs(&f, 1, &y);
+    target.bf16_dot = true;
+    const Graph *best = rounded(&f, &target, "");
+    Tensor inputs[3], output;
+    for (int i = 0; i < 3; i++) {
+        int64_t dims[] = {i ? 3 : 2, 4};
+        inputs[i] = tensor_new(f.arena, DT_f32, 2, dims);
+        for (int64_t e = 0; e < dims[0] * 4; e++)
+            tensor_set(&inputs[i], e, i == 2 && e == 8 ? INFINITY : 1);
+    }
+    LFault fault =
+        lprogram_eval(lower_graph(best, &target, f.diag), inputs, &output, f.arena, NULL, f.diag);
+    cr_assert_eq(fault, LFAULT_NONE, "%s", diag_text(f.diag));
+    cr_expect_eq(tensor_get(&output, 0), INFINITY);
+    cr_expect_eq(tensor_get(&output, 1), 1);
+    arena_destroy(f.arena);
+}

@@ -162,16 +162,19 @@ Test(arith, notices_overflow) {
     cr_assert(checked_mul(-(INT64_C(1) << 32), INT64_C(1) << 31, &r) && r == INT64_MIN);
 }
 
-Test(arith, division_rounds_down) {
+Test(arith, division_rounds_down_or_up) {
     for (int64_t a = -20; a <= 20; a++) {
         for (int64_t b = -7; b <= 7; b++) {
             if (b == 0) continue;
             int64_t q = floor_div(a, b), r = floor_mod(a, b);
             cr_assert_eq(q, (int64_t)floor((double)a / (double)b));
             cr_assert_eq(q * b + r, a);
+            cr_assert_eq(ceil_div(a, b), (int64_t)ceil((double)a / (double)b));
         }
     }
     cr_assert_eq(floor_mod(INT64_MIN, -1), 0);
+    cr_assert_eq(ceil_div(INT64_MAX, 2), INT64_MAX / 2 + 1);
+    cr_assert_eq(ceil_div(INT64_MIN, -1), INT64_MIN);
 }
 
 /* The values are part of files that other hosts read. */

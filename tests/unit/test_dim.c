@@ -314,7 +314,7 @@ static int64_t apply(int operation, int64_t a, int64_t b) {
     case 4: return floor_mod(a, b);
     case 5: return a < b ? a : b;
     case 6: return a > b ? a : b;
-    default: return -floor_div(-a, b);
+    default: return ceil_div(a, b);
     }
 }
 

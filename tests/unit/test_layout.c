@@ -169,7 +169,7 @@ static Moved moved_by(const Moved *old, const LayoutStep *step) {
     if (step->kind == LAYOUT_SPLIT) {
         for (int i = m.naxes++; i > axis; i--) m.sizes[i] = old->sizes[i - 1];
         m.sizes[axis + 1] = step->factor;
-        m.sizes[axis] = (old->sizes[axis] + step->factor - 1) / step->factor;
+        m.sizes[axis] = ceil_div(old->sizes[axis], step->factor);
     }
     if (step->kind == LAYOUT_PERMUTE)
         for (int i = 0; i < m.naxes; i++) m.sizes[i] = old->sizes[step->order[i]];

@@ -101,6 +101,60 @@ Test(precision, norms_yield_narrow_rows) {
     net_free(&net);
 }
 
+/* Attention's body is rounded as the graph is, where dot instructions take its products. */
+Test(precision, attention) {
+    static const struct {
+        bool dots, tiles;
+        const char *x;
+        int products, casts; /* in the body */
+    } cases[] = {
+        {true, false, "x", 2, 5}, /* shares twice, and every operand widened but them */
+        {false, false, "x", 0, 0},
+        {true, true, "x", 0, 0},
+        {true, false, "cast(cast(x, bf16), f32)", 2, 5},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char text[512];
+        snprintf(text, sizeof text,
+                 "network t(x: f32[N, 6, 8]) -> (y: f32[N, 6, 5]) {\n  q = %s\n"
+                 "  a = matmul(softmax(matmul(q, transpose(q, [0, 2, 1])) * 0.3), x)\n"
+                 "  y = dense(a, 5)\n}\n",
+                 cases[i].x);
+        Net net = load_bf16(text);
+        net.target.bf16_dot = cases[i].dots;
+        net.target.amx_bf16 = cases[i].tiles;
+        net_run(&net, "decompose,fuse-attention,precision");
+        const Graph *body = net_node(&net, OP_fused)->body;
+        int products = 0, casts = 0;
+        graph_each(body, node) {
+            casts += node->op == OP_cast;
+            if (node->op != OP_matmul) continue;
+            products += is_widened(node->operands[0]) && is_widened(node->operands[1]);
+        }
+        cr_expect_eq(products, cases[i].products, "%s", net_text(&net));
+        cr_expect_eq(casts, cases[i].casts, "%d casts: %s", casts, net_text(&net));
+        for (int j = 0; j < body->ninputs; j++) {
+            cr_expect_eq(body->inputs[j]->type.dtype, products ? DT_bf16 : DT_f32);
+        }
+        net_expect_same(&net, 2e-2);
+        const char *once = net_text(&net);
+        net_run(&net, "precision");
+        cr_expect_str_eq(net_text(&net), once);
+        net_free(&net);
+    }
+}
+
+/* What others have rounded is moved as it is. */
+Test(precision, operands_that_were_widened) {
+    Net net = load_bf16("network t(x: bf16[8, 4], w: f32[8, 4]) -> (y: f32[4, 4]) {\n"
+                        "  y = matmul(transpose(cast(x, f32), [1, 0]), w)\n}\n");
+    net_run(&net, "precision");
+    cr_expect_eq(rounded_contractions(&net), 1, "%s", net_text(&net));
+    cr_expect_eq(net_node(&net, OP_transpose)->results[0]->type.dtype, DT_bf16);
+    net_expect_same(&net, 1e-2);
+    net_free(&net);
+}
+
 static Net first_layer(const char *size, const char *conv) {
     char text[256];
     snprintf(text, sizeof text,
