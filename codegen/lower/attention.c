@@ -254,6 +254,7 @@ static void score_tile(Attention *a, LX first, bool clipped) {
 
 static void score_block(Attention *a) {
     LBuilder *b = a->k->b;
+    if (a->keys) attention_pack_keys(a);
     LX tiles = lb_let(b, "tiles", lx_binary(b, LB_FLOORDIV, a->count, lx_int(b, TILE)));
     Loop loop = loop_open(a->k, LOOP_SERIAL, "tile", lx_int(b, 0), tiles);
     score_tile(a, lx_muli(b, loop.var, TILE), false);
@@ -390,8 +391,7 @@ static void emit_group(Attention *a, LX group) {
     a->sums = attention_vectors(a, "sums", a->body->width, 1);
     a->largest = attention_vectors(a, "largest", 1, 1);
     a->total = attention_vectors(a, "total", 1, 1);
-    a->shares = a->scores;
-    if (a->body->sum_dot > 1) attention_declare_pairs(a);
+    attention_declare_pairs(a);
     attention_runs(a, places, load_run);
     store_cell(a, a->largest, constant(a, -INFINITY));
     store_cell(a, a->total, constant(a, 0));

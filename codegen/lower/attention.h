@@ -13,6 +13,7 @@ typedef struct AttentionBody {
     /* How many elements of the sum a dot instruction takes: 2 where the operands of a product are
      * rounded to bf16 and the target has dots of it, else 1. Of q and k; of the shares and v. */
     int score_dot, sum_dot;
+    bool keys_in_pairs; /* elements that a dot takes of a key are neighbours in memory */
     int rank;
     int64_t depth, width; /* elements of a query and a key; of a value */
     DType dtype;
@@ -42,8 +43,10 @@ typedef struct Attention {
     LBuffer *queries, *scores, *sums, *largest, *total;
     /* What scores become: the same memory, or pairs of neighbouring keys' beside each other. */
     LBuffer *shares;
-    LBuffer *values;    /* the block's in such pairs; null: v is read in place */
-    LX pair, packed[2]; /* whose values are put there: the keys; the second, if not another, is 0 */
+    /* The block of k and of v with pairs of rows, of the operand as the product has it, interleaved;
+     * null: read in place. */
+    LBuffer *keys, *values;
+    LX pair, rows[2]; /* that are being interleaved; the second, if not another, counts as 0 */
 } Attention;
 
 /* An element of an operand of rank >= 2 whose leading axes are broadcast to the batch. */
@@ -61,14 +64,15 @@ LX attention_run(const Attention *a, LX first, int count, int group, int64_t ext
 
 /* ---- pairs of bf16: attention_pairs.c -------------------------------------------------------- */
 
-/* Elements 2 pair and 2 pair + 1 of a key for all queries; 0 where the head ends between them and
- * `ends` says that this may be there. */
+/* Elements 2 pair and 2 pair + 1 of a key of the block for all queries; 0 where the head ends
+ * between them and `ends` says that this may be there. */
 LX attention_key_pair(const Attention *a, LX key, LX pair, bool ends);
 /* Shares of two neighbouring keys become an entry of a->shares; the total grows by them. */
 void attention_store_pair(const Attention *a, LX pair, LX first, LX second);
-/* Makes a->shares and a->values memory of their own. */
+/* Declares what pairs need: a->keys, a->values and a->shares. */
 void attention_declare_pairs(Attention *a);
-/* Puts the values of the block's keys into a->values. */
+/* Puts the block's keys into a->keys, their values into a->values. */
+void attention_pack_keys(Attention *a);
 void attention_pack_values(Attention *a);
 /* Element e of the values of two neighbouring keys of the block for all queries. */
 LX attention_value_pair(const Attention *a, LX pair, LX e);

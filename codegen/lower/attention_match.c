@@ -55,17 +55,35 @@ static bool is_shares(const Value *value, const Value *softmax, bool *rounded) {
     return *rounded || value == softmax;
 }
 
+/* Whether neighbouring elements of a key are loaded together. */
+static bool lie_in_pairs(const AttentionBody *body, const Job *job) {
+    Kernel k;
+    LX at[MAX_RANK];
+    const TensorType *type = &body->keys_of->type;
+    kernel_probe(&k, job->l, job->root, body->result);
+    for (int i = 0; i < type->rank; i++) {
+        bool is_depth = i == type->rank - 2;
+        Dim extent = is_depth ? dim_int(k.dims, body->depth / 2) : type->dims[i];
+        at[i] =
+            lb_loop_var(k.b, lb_for(k.b, LOOP_SERIAL, "i", lx_int(k.b, 0), lx_dim(k.b, extent)));
+        if (is_depth) at[i] = lx_ramp(k.b, lx_muli(k.b, at[i], 2), 1, 2);
+    }
+    emit_element(&k, body->keys_of, at);
+    return k.loads.spaced == 0 && k.loads.strided == 0;
+}
+
 /* Replaces operands of products that dot instructions take; false where shares are to be rounded
  * that they do not. */
-static bool choose_dots(AttentionBody *body, const TargetDesc *target, bool rounded_shares) {
+static bool choose_dots(AttentionBody *body, const Job *job, bool rounded_shares) {
     const Value *queries = widened_from(body->queries_of), *keys = widened_from(body->keys_of);
     const Value *values = widened_from(body->values_of);
-    int dot = body->lanes > 1 ? target_dot(target, DT_bf16, DT_bf16) : 1;
+    int dot = body->lanes > 1 ? target_dot(job->l->target, DT_bf16, DT_bf16) : 1;
     body->score_dot = queries && keys ? dot : 1;
     body->sum_dot = rounded_shares && values ? dot : 1;
     if (body->score_dot > 1) {
         body->queries_of = queries;
         body->keys_of = keys;
+        body->keys_in_pairs = lie_in_pairs(body, job);
     }
     if (body->sum_dot > 1) body->values_of = values;
     return !rounded_shares || body->sum_dot > 1;
@@ -100,8 +118,7 @@ static bool read_body(AttentionBody *body, const Job *job, const Value *const *a
     for (int i = 0; i < body->rank - 2; i++)
         if (softmax->type.dims[i] != type->dims[i]) return false;
     return is_narrow(body->queries_of->type.dims[body->queries_of->type.rank - 1], &body->depth) &&
-           is_narrow(type->dims[body->rank - 1], &body->width) &&
-           choose_dots(body, job->l->target, rounded);
+           is_narrow(type->dims[body->rank - 1], &body->width) && choose_dots(body, job, rounded);
 }
 
 /* ---- masks by position ----------------------------------------------------------------------- */

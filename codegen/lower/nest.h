@@ -34,7 +34,7 @@ void matrix_survey(const Kernel *k, Contraction *c);
 /* Plans, builds and adds the whole kernel of a surveyed contraction. */
 bool nest_lower(const Job *job, const Contraction *c, const Finish *finish);
 
-/* ---- within the builder (nest.c, nest_tile.c) ------------------------------------------------ */
+/* ---- within the builder ---------------------------------------------------------------------- */
 
 /* A run of equal tiles along one axis. */
 typedef struct Region {
@@ -77,16 +77,25 @@ int vector_regions(const Nest *n, int axis, int size, int lanes, Region *regions
 int tile_regions(const Nest *n, int t, Region *regions);
 
 int nest_tile_of(const Nest *n, int axis); /* -1: not tiled */
-/* Index along an axis of the domain at the current place in the tile. */
-LX nest_index(const Nest *n, int axis);
 /* The reduction of one tile, from the accumulators' declaration to the results' stores. */
 void nest_tile(Nest *n);
-/* An operand's element (or vector, where an entry of n->at has lanes) at n->at, in the accumulators'
- * type; what lies outside is what combining with changes nothing. */
+
+/* nest_place.c: at the current place, n->at and the place in the tile. */
+
+/* Index along an axis of the domain. */
+LX nest_index(const Nest *n, int axis);
+/* Logical index of an operand, or of the result. */
+void nest_access_index(const Nest *n, const Access *access, LX *index);
+/* Where an index can leave the operand along one reduced axis and one of the result that is the
+ * same for the whole tile, the reduced loop is cut instead of testing every load: that axis; -1:
+ * loads are tested. */
+int nest_clipped_axis(const Nest *n, const AffineIndex *index);
+bool nest_varies(const Nest *n, int operand, int axis); /* false: axis -1 */
+bool nest_uses_dots(const Nest *n);
+/* An operand's element in the accumulators' type; has lanes if it varies along the vector, or where
+ * an entry of n->at has. What lies outside is what combining with changes nothing. */
 LX nest_load(const Nest *n, int operand);
 LX nest_identity(const Nest *n);
-/* Logical index of an operand at n->at. */
-void nest_operand_index(const Nest *n, int operand, LX *index);
 LX nest_combine(const Nest *n, LX sum, LX const *x);
 void nest_store(Nest *n, LX value);
 /* Stores a tile's results turned in registers; false where that is not the way (nest_turn.c). */

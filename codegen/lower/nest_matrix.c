@@ -46,7 +46,7 @@ static LX load_tile(MatrixNest *m, int operand, LType type, int64_t step) {
     Kernel *k = m->n->k;
     LX index[MAX_RANK], physical[MAX_AXES], at[MAX_AXES];
     const Value *value = dot_stored(k, m->n->c, operand);
-    nest_operand_index(m->n, operand, index);
+    nest_access_index(m->n, &m->n->c->operands[operand], index);
     physical_index(k, &value->type, index, physical);
     memory_index(k, &value->type, physical, at);
     LX tile = lx_tile_load(k->b, type, kernel_leaf(k, value)->buffer, at, lx_int(k->b, step));

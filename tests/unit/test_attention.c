@@ -102,7 +102,7 @@ Test(attention, only_where_kernels_have_stages) {
 typedef enum Mask { MASK_NONE, MASK_CAUSAL, MASK_KEYS, MASK_BIAS, MASK_HIDE_ALL } Mask;
 
 typedef struct Shape {
-    const char *q, *k, *v; /* k as [.., keys, depth] */
+    const char *q, *k, *v; /* k as [.., keys, depth], or [.., depth, keys] where these differ */
     Mask mask;
     const char *mask_type;
 } Shape;
@@ -140,7 +140,8 @@ static Value *attend(Fixture *f, const Shape *shape) {
     int64_t perm[MAX_RANK];
     int rank = k->type.rank;
     for (int i = 0; i < rank; i++) perm[i] = i < rank - 2 ? i : 2 * rank - 3 - i;
-    k = build1(&f->b, OP_transpose, k, attr_ints("perm", rank, perm));
+    if (k->type.dims[rank - 1] == q->type.dims[q->type.rank - 1])
+        k = build1(&f->b, OP_transpose, k, attr_ints("perm", rank, perm));
     Value *scores = build2(&f->b, OP_matmul, q, k);
     scores = build2(&f->b, OP_mul, scores, build_scalar(&f->b, scores->type.dtype, 0.5));
     Value *shares = build1(&f->b, OP_softmax, masked(f, shape, scores));
@@ -264,6 +265,9 @@ Test(attention, pairs) {
         {"f32[5, 31]", "f32[33, 31]", "f32[33, 33]", MASK_NONE, NULL},
         {"f32[2, 1, 20]", "f32[2, 3, 20]", "f32[2, 3, 1]", MASK_NONE, NULL},
         {"f32[3, 1]", "f32[1, 1]", "f32[1, 2]", MASK_NONE, NULL},
+        {"f32[2, 3, 5, 16]", "f32[2, 3, 16, 8]", "f32[2, 3, 8, 16]", MASK_NONE, NULL},
+        {"f32[5, 7]", "f32[7, 150]", "f32[150, 21]", MASK_NONE, NULL},
+        {"f32[2, N, 4]", "f32[2, 4, N]", "f32[2, N, 4]", MASK_CAUSAL, NULL},
         {"f32[2, 3, 5, 4]", "f32[1, 3, 6, 4]", "f32[6, 4]", MASK_NONE, NULL},
         {"f32[2, N, 4]", "f32[2, N, 4]", "f32[2, N, 4]", MASK_NONE, NULL},
         {"f32[2, N, 6]", "f32[2, N, 6]", "f32[2, N, 4]", MASK_CAUSAL, NULL},
