@@ -441,6 +441,7 @@ LX lm_log(LBuilder *b, LX x);
 LX lm_tanh(LBuilder *b, LX x);
 LX lm_sigmoid(LBuilder *b, LX x);
 LX lm_erf(LBuilder *b, LX x);
+LX lm_gelu(LBuilder *b, LX x); /* x times the normal distribution's share below x */
 LX lm_pow(LBuilder *b, LX x, LX y);
 
 /* ---- checks and text ------------------------------------------------------------------------- */

@@ -129,9 +129,7 @@ static LX gelu_tanh(Kernel *k, LX x) {
 static LX emit_gelu(Kernel *k, const Node *node, LX const *x) {
     LX value = lb_let(k->b, "v", x[0]);
     if (strcmp(node_attr(node, "approximate")->s, "tanh") == 0) return gelu_tanh(k, value);
-    LX share = lm_erf(k->b, lx_binary(k->b, LB_MUL, value, number(k, value, sqrt(0.5))));
-    LX half = lx_binary(k->b, LB_MUL, value, number(k, value, 0.5));
-    return lx_binary(k->b, LB_ADD, half, lx_binary(k->b, LB_MUL, half, share));
+    return lm_gelu(k->b, value);
 }
 
 static LX emit_rsqrt(Kernel *k, const Node *node, LX const *x) {

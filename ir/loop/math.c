@@ -10,6 +10,7 @@
  *   tanh        1.5    1.5
  *   sigmoid     2.5    2.5
  *   erf         1.5    1.5
+ *   gelu        2.5    2      of the last place of x
  *   pow         1.25   1.25   without an instruction for fma 1.75 in f32
  *
  * f16 and bf16 are computed in f32 and rounded. Denormal inputs and results count like others; 0,
