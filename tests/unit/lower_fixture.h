@@ -150,11 +150,9 @@ static inline const Graph *optimized(Fixture *f, const TargetDesc *target) {
     return graph;
 }
 
-/* sizes: value of each symbol of the module. */
-static inline void expect_agreement(Fixture *f, const int64_t *sizes) {
-    const Graph *g = f->module->graph;
+/* An input for each of the graph's, at these values of the module's symbols. */
+static inline Tensor *noise_inputs(Fixture *f, const Graph *g, const int64_t *sizes) {
     Tensor *inputs = arena_array(f->arena, Tensor, (size_t)g->ninputs + 1);
-    Tensor *reference = arena_array(f->arena, Tensor, (size_t)g->noutputs + 1);
     for (int i = 0; i < g->ninputs; i++) {
         int64_t dims[MAX_RANK];
         const TensorType *type = &g->inputs[i]->type;
@@ -162,6 +160,14 @@ static inline void expect_agreement(Fixture *f, const int64_t *sizes) {
         inputs[i] = tensor_new(f->arena, type->dtype, type->rank, dims);
         fill_noise(&inputs[i], (uint64_t)i + 1);
     }
+    return inputs;
+}
+
+/* sizes: value of each symbol of the module. */
+static inline void expect_agreement(Fixture *f, const int64_t *sizes) {
+    const Graph *g = f->module->graph;
+    const Tensor *inputs = noise_inputs(f, g, sizes);
+    Tensor *reference = arena_array(f->arena, Tensor, (size_t)g->noutputs + 1);
     InterpOptions options = {.symbols = sizes};
     cr_assert(interp_run(g, inputs, reference, f->arena, &options, f->diag), "%s",
               diag_text(f->diag));

@@ -229,14 +229,8 @@ static int kernels_with_dots(const LProgram *program) {
 static void expect_pairs(Fixture *f, const Shape *shape, const TargetDesc *target,
                          const int64_t *sizes) {
     const Graph *g = rounded(f, target, "precision"), *best = rounded(f, target, "");
-    Tensor inputs[4], reference, output;
-    for (int i = 0; i < g->ninputs; i++) {
-        int64_t dims[MAX_RANK];
-        const TensorType *type = &g->inputs[i]->type;
-        for (int a = 0; a < type->rank; a++) cr_assert(dim_eval(type->dims[a], sizes, &dims[a]));
-        inputs[i] = tensor_new(f->arena, type->dtype, type->rank, dims);
-        fill_noise(&inputs[i], (uint64_t)i + 1);
-    }
+    const Tensor *inputs = noise_inputs(f, g, sizes);
+    Tensor reference, output;
     InterpOptions options = {.symbols = sizes};
     cr_assert(interp_run(g, inputs, &reference, f->arena, &options, f->diag));
     LProgram *program = lower_graph(best, target, f->diag);

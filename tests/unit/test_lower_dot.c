@@ -43,13 +43,8 @@ static int dots_of(const LProgram *program) {
 static void expect_dots(Fixture *f, Value *y, int dots) {
     fixture_output(f, y);
     const Graph *g = f->module->graph;
-    Tensor inputs[4], reference[1];
-    for (int i = 0; i < g->ninputs; i++) {
-        int64_t dims[MAX_RANK];
-        cr_assert(type_static_dims(&g->inputs[i]->type, dims));
-        inputs[i] = tensor_new(f->arena, g->inputs[i]->type.dtype, g->inputs[i]->type.rank, dims);
-        fill_noise(&inputs[i], (uint64_t)i + 1);
-    }
+    const Tensor *inputs = noise_inputs(f, g, no_symbols);
+    Tensor reference[1];
     InterpOptions options = {.symbols = no_symbols};
     cr_assert(interp_run(g, inputs, reference, f->arena, &options, f->diag));
     for (size_t t = 0; t < COUNT_OF(dot_targets); t++) {

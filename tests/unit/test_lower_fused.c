@@ -43,15 +43,8 @@ static size_t check(Fixture *f, int count, Value *const *values) {
     const Graph *g = f->module->graph;
     cr_assert(graph_verify(g, f->diag, "the test"), "%s", diag_text(f->diag));
     for (size_t s = 0; s < COUNT_OF(sizes); s++) {
-        Tensor inputs[8], reference[8];
-        for (int i = 0; i < g->ninputs; i++) {
-            int64_t dims[MAX_RANK];
-            for (int a = 0; a < g->inputs[i]->type.rank; a++)
-                cr_assert(dim_eval(g->inputs[i]->type.dims[a], &sizes[s], &dims[a]));
-            inputs[i] =
-                tensor_new(f->arena, g->inputs[i]->type.dtype, g->inputs[i]->type.rank, dims);
-            fill_noise(&inputs[i], (uint64_t)i + 1);
-        }
+        const Tensor *inputs = noise_inputs(f, g, &sizes[s]);
+        Tensor reference[8];
         InterpOptions options = {.symbols = &sizes[s]};
         cr_assert(interp_run(g, inputs, reference, f->arena, &options, f->diag), "%s",
                   diag_text(f->diag));
