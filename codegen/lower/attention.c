@@ -385,7 +385,7 @@ static void emit_group(Attention *a, LX group) {
     if (a->body->causal)
         a->end =
             lb_let(b, "end", lx_binary(b, LB_MIN, a->end, lx_addi(b, a->first, a->body->lanes)));
-    int64_t places = (a->body->depth + a->body->score_dot - 1) / a->body->score_dot;
+    int64_t places = ceil_div(a->body->depth, a->body->score_dot);
     a->queries = attention_vectors(a, "queries", places, a->body->score_dot);
     a->scores = attention_vectors(a, "scores", KEYS, 1);
     a->sums = attention_vectors(a, "sums", a->body->width, 1);

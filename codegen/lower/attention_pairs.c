@@ -23,8 +23,8 @@ LX attention_narrow(const Attention *a, const Value *x, LX row, LX column) {
 
 void attention_declare_pairs(Attention *a) {
     const AttentionBody *body = a->body;
-    int64_t lanes = body->lanes, runs = (body->width + lanes - 1) / lanes;
-    int64_t keys[] = {(body->depth + PAIR - 1) / PAIR, ATTENTION_KEYS * PAIR};
+    int64_t lanes = body->lanes, runs = ceil_div(body->width, lanes);
+    int64_t keys[] = {ceil_div(body->depth, PAIR), ATTENTION_KEYS * PAIR};
     int64_t values[] = {ATTENTION_KEYS / PAIR, runs * lanes * PAIR};
     a->shares = a->scores;
     a->keys = a->values = NULL;
